@@ -1,0 +1,95 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .define("VARVE_GZIP", .when(traits: ["Gzip"])),
+    .define("VARVE_ZSTD", .when(traits: ["Zstd"])),
+    .define("VARVE_SNAPPY", .when(traits: ["Snappy"])),
+    .define("VARVE_SQLITE", .when(traits: ["SQLite"])),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: [.byName(name: name)] + dependencies,
+        swiftSettings: strict)
+}
+
+let package = Package(
+    name: "varve",
+    products: [
+        .executable(name: "varve", targets: ["varve"]),
+        .library(name: "VarveBroker", targets: ["VarveBroker"]),
+    ],
+    traits: [
+        .default(enabledTraits: ["Gzip", "Zstd", "Snappy", "SQLite"]),
+        .trait(name: "Gzip", description: "The gzip codec, through zlib1g-dev."),
+        .trait(name: "Zstd", description: "The zstd codec, through libzstd-dev."),
+        .trait(name: "Snappy", description: "The snappy codec, through libsnappy-dev."),
+        .trait(name: "SQLite", description: "The embedded search sink, through libsqlite3-dev."),
+    ],
+    dependencies: [],
+    targets: [
+        .target(name: "CVarvePlatform"),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+
+        module("VarvePlatform", ["CVarvePlatform"]),
+        module(
+            "VarveRecords",
+            [
+                "VarvePlatform", "CLZ4",
+                .target(name: "CZlib", condition: .when(traits: ["Gzip"])),
+                .target(name: "CZstd", condition: .when(traits: ["Zstd"])),
+                .target(name: "CSnappy", condition: .when(traits: ["Snappy"])),
+            ]),
+        module("VarveLog", ["VarvePlatform", "VarveRecords"]),
+        module("VarveWire", ["VarvePlatform", "VarveRecords"]),
+        module("VarveBroker", ["VarvePlatform", "VarveRecords", "VarveLog", "VarveWire"]),
+        module("VarveClient", ["VarvePlatform", "VarveRecords", "VarveWire"]),
+        module(
+            "VarveDelivery",
+            [
+                "VarvePlatform", "VarveRecords", "VarveClient",
+                .target(name: "CSQLite", condition: .when(traits: ["SQLite"])),
+            ]),
+        .executableTarget(
+            name: "varve",
+            dependencies: [
+                "VarvePlatform", "VarveRecords", "VarveLog", "VarveWire", "VarveBroker",
+                "VarveClient", "VarveDelivery",
+            ],
+            swiftSettings: strict),
+
+        .target(
+            name: "VarveSimulation", dependencies: ["VarvePlatform", "VarveRecords"],
+            path: "Tests/VarveSimulation", swiftSettings: strict),
+        tests("VarvePlatform", []),
+        tests("VarveRecords", ["VarvePlatform"]),
+        tests("VarveLog", ["VarvePlatform", "VarveRecords", "VarveSimulation"]),
+        tests("VarveWire", ["VarvePlatform", "VarveRecords"]),
+        tests(
+            "VarveBroker",
+            ["VarvePlatform", "VarveRecords", "VarveLog", "VarveWire", "VarveSimulation"]),
+        tests(
+            "VarveClient",
+            ["VarvePlatform", "VarveRecords", "VarveWire", "VarveBroker", "VarveLog"]),
+        tests(
+            "VarveDelivery",
+            ["VarvePlatform", "VarveRecords", "VarveClient", "VarveBroker", "VarveLog"]),
+        .testTarget(
+            name: "VarveCommandTests", dependencies: ["varve", "VarvePlatform"],
+            swiftSettings: strict),
+    ]
+)

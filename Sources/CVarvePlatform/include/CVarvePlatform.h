@@ -1,0 +1,38 @@
+// What Swift's Glibc module leaves out or cannot express: epoll, eventfd, CRC-32C instructions,
+// macros with arguments, and variadic calls. Nothing here keeps state.
+#ifndef CVARVEPLATFORM_H
+#define CVARVEPLATFORM_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/sendfile.h>
+#include <sys/statvfs.h>
+
+/// CRC-32C (Castagnoli, RFC 3720 appendix B.4) of `count` bytes, continuing from `crc` (0 to start).
+uint32_t varve_crc32c(uint32_t crc, const void *bytes, size_t count);
+
+/// The same in portable C, so that tests can compare the two.
+uint32_t varve_crc32c_portable(uint32_t crc, const void *bytes, size_t count);
+
+/// epoll_ctl with the token in `data.u64`. Returns 0 or -1 with errno.
+int varve_epoll_ctl(int poller, int operation, int descriptor, uint32_t events, uint64_t token);
+
+/// epoll_wait; tokens and ready masks are written to the two arrays. Returns the count or -1.
+int varve_epoll_wait(
+    int poller, uint64_t *tokens, uint32_t *ready, int capacity, int timeout_milliseconds);
+
+/// open(2) with O_CLOEXEC. Returns the descriptor or -1.
+int varve_open(const char *path, int flags, unsigned mode);
+
+/// fcntl(F_OFD_SETLK) with an exclusive whole-file lock. Returns 0, or -1 with errno.
+int varve_lock_exclusive(int descriptor);
+
+/// prctl(PR_SET_PDEATHSIG): this process gets `signal` when its parent ends. Returns 0 or -1.
+int varve_die_with_parent(int signal);
+
+/// pthread_setname_np on the calling thread, cut to 15 bytes.
+void varve_name_thread(const char *name);
+
+#endif

@@ -1,0 +1,41 @@
+#define _GNU_SOURCE
+#include "CVarvePlatform.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+int varve_epoll_ctl(int poller, int operation, int descriptor, uint32_t events, uint64_t token) {
+    struct epoll_event event = {.events = events, .data = {.u64 = token}};
+    return epoll_ctl(poller, operation, descriptor, &event);
+}
+
+int varve_epoll_wait(
+    int poller, uint64_t *tokens, uint32_t *ready, int capacity, int timeout_milliseconds) {
+    struct epoll_event events[256];
+    if (capacity > 256) capacity = 256;
+    int count = epoll_wait(poller, events, capacity, timeout_milliseconds);
+    for (int i = 0; i < count; i++) {
+        tokens[i] = events[i].data.u64;
+        ready[i] = events[i].events;
+    }
+    return count;
+}
+
+int varve_open(const char *path, int flags, unsigned mode) {
+    return open(path, flags | O_CLOEXEC, mode);
+}
+
+int varve_lock_exclusive(int descriptor) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0};
+    return fcntl(descriptor, F_OFD_SETLK, &lock);
+}
+
+int varve_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
+
+void varve_name_thread(const char *name) {
+    char cut[16] = {0};
+    strncpy(cut, name, 15);
+    pthread_setname_np(pthread_self(), cut);
+}

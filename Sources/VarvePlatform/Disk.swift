@@ -1,0 +1,93 @@
+/// How `Disk.open` opens a file.
+package enum DiskOpenMode: Sendable {
+    /// For reading; the file must exist.
+    case read
+    /// For reading and writing; the file must exist.
+    case readWrite
+    /// For reading and writing; the file is made when it does not exist.
+    case create
+    /// For reading and writing; the file must not exist (EEXIST).
+    case createNew
+}
+
+/// What a path names.
+package enum DiskEntry: Equatable, Sendable {
+    case file(size: Int64)
+    case directory
+}
+
+/// A file system, as the log uses one: POSIX, or simulated with power cuts and faults.
+///
+/// A new, renamed or removed name is durable only after `syncDirectory` of its parent. One dynamic
+/// call (about 3 ns) stands before a system call here, which is why this may be an existential.
+package protocol Disk: AnyObject, Sendable {
+    func open(_ path: String, _ mode: DiskOpenMode) throws(SystemError) -> any DiskFile
+    /// Makes one directory; does nothing when it exists.
+    func createDirectory(_ path: String) throws(SystemError)
+    /// The names in a directory, sorted, without "." and "..".
+    func list(_ path: String) throws(SystemError) -> [String]
+    /// What is at `path`; nil when nothing is.
+    func entry(_ path: String) throws(SystemError) -> DiskEntry?
+    /// Moves a file or directory, replacing a file atomically.
+    func rename(_ from: String, to: String) throws(SystemError)
+    /// Removes a file.
+    func remove(_ path: String) throws(SystemError)
+    /// Removes an empty directory.
+    func removeDirectory(_ path: String) throws(SystemError)
+    /// Makes the names in a directory durable.
+    func syncDirectory(_ path: String) throws(SystemError)
+    /// Bytes an ordinary user can still write on the file system of `path`.
+    func freeBytes(_ path: String) throws(SystemError) -> Int64
+    /// Takes the whole-file lock of `path` (made when missing) for the life of the returned file;
+    /// nil when another process holds it.
+    func lock(_ path: String) throws(SystemError) -> (any DiskFile)?
+}
+
+/// An open file. Positions are absolute; there is no cursor. Any calls may overlap, except that
+/// writes to the same range are the caller's to order. Closed when the last reference goes.
+package protocol DiskFile: AnyObject, Sendable {
+    var path: String { get }
+    func size() throws(SystemError) -> Int64
+    /// Fills `buffer` from `position`; fewer bytes come back only at the end of the file.
+    func read(
+        into buffer: UnsafeMutableRawBufferPointer, at position: Int64
+    ) throws(SystemError) -> Int
+    /// Writes all of `bytes`. On an error any part of them may have been written.
+    /// On return they are in the page cache, not on disk.
+    func write(_ bytes: UnsafeRawBufferPointer, at position: Int64) throws(SystemError)
+    /// Cuts or extends (with zeros) the file to `size`.
+    func truncate(to size: Int64) throws(SystemError)
+    /// Makes the file's bytes and size durable (fdatasync). After an error nothing is known about
+    /// the bytes written since the last success, and a second call would lie: never retry (I6).
+    func syncData() throws(SystemError)
+    /// Drops the file's clean pages from the cache, so that the next read asks the device.
+    func dropCache() throws(SystemError)
+}
+
+extension Disk {
+    /// Replaces the file at `path` so that after a crash it holds the old bytes or the new.
+    /// Durable on return: written aside, synced, renamed, directory synced.
+    package func replace(
+        _ path: String, with bytes: ByteSlice, inDirectory directory: String
+    ) throws(SystemError) {
+        let aside = path + ".tmp"
+        let file = try open(aside, .create)
+        try file.truncate(to: 0)
+        try bytes.withUnsafeBytes { (raw) throws(SystemError) in try file.write(raw, at: 0) }
+        try file.syncData()
+        try rename(aside, to: path)
+        try syncDirectory(directory)
+    }
+
+    /// The whole file, up to `bytesMax` bytes (EFBIG-like error when it is larger).
+    package func readAll(_ path: String, bytesMax: Int = 64 << 20) throws(SystemError) -> ByteSlice {
+        let file = try open(path, .read)
+        let size = try file.size()
+        guard size <= Int64(bytesMax) else {
+            throw SystemError(call: "read", errno: SystemError.fileTooBig, subject: path)
+        }
+        return try ByteSlice(filling: Int(size)) { (buffer) throws(SystemError) in
+            try file.read(into: buffer, at: 0)
+        }
+    }
+}
