@@ -1,0 +1,67 @@
+internal import CVarvePlatform
+internal import Glibc
+
+/// What a program asks of its own process: signals, limits, identity, leaving.
+package enum ProcessControl {
+    /// SIGTERM, SIGINT and SIGHUP as `waitForSignal` returns them.
+    package static let terminate = SIGTERM
+    package static let interrupt = SIGINT
+    package static let hangUp = SIGHUP
+
+    /// Blocks SIGTERM, SIGINT and SIGHUP in this thread and all it starts later, so that only
+    /// `waitForSignal` sees them, and ignores SIGPIPE. Call it first of all in `main`.
+    package static func holdSignals() {
+        var set = signals()
+        pthread_sigmask(SIG_BLOCK, &set, nil)
+        signal(SIGPIPE, SIG_IGN)
+    }
+
+    /// Waits for one of the held signals and returns its number. Blocks the calling thread.
+    package static func waitForSignal() -> Int32 {
+        var set = signals()
+        var number: Int32 = 0
+        while sigwait(&set, &number) != 0 {}
+        return number
+    }
+
+    /// Lets this process get SIGTERM when its parent ends, however that ends.
+    /// False when the parent is already gone.
+    package static func endWithParent(_ parent: Int32) -> Bool {
+        varve_die_with_parent(SIGTERM) == 0 && getppid() == parent
+    }
+
+    package static var identifier: Int32 { getpid() }
+
+    /// Raises the soft limit of open descriptors to the hard one; returns the limit then in force.
+    @discardableResult
+    package static func raiseDescriptorLimit() -> Int {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        return Int(clamping: limit.rlim_cur)
+    }
+
+    /// Sends `signal` to a process; false when there is none.
+    @discardableResult
+    package static func send(_ signal: Int32, to process: Int32) -> Bool {
+        kill(process, signal) == 0
+    }
+
+    /// Whether `descriptor` (1: output, 2: error) is a terminal.
+    package static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
+
+    /// The number of processors this process may use, at least 1.
+    package static var processorCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
+    /// Ends the process at once with `code`, without running exit handlers.
+    package static func exitNow(_ code: Int32) -> Never { _exit(code) }
+
+    private static func signals() -> sigset_t {
+        var set = sigset_t()
+        sigemptyset(&set)
+        for signal in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&set, signal) }
+        return set
+    }
+}
