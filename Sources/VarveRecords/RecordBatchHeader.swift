@@ -1,4 +1,4 @@
-package import VarvePlatform
+internal import VarvePlatform
 
 /// The head of a record batch, version 2, as it stands on the wire and on disk.
 ///
