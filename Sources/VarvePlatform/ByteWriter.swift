@@ -88,6 +88,17 @@ package struct ByteWriter {
         uint8(UInt8(truncatingIfNeeded: rest))
     }
 
+    /// Gives `body` memory of `bytesMax` bytes to fill; it returns how many it used.
+    package mutating func append<Failure: Error>(
+        upTo bytesMax: Int, _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
+    ) throws(Failure) {
+        if count + bytesMax > storage.capacity { grow(bytesMax) }
+        let room = UnsafeMutableRawBufferPointer(start: storage.base + count, count: bytesMax)
+        let used = try body(room)
+        precondition(used >= 0 && used <= bytesMax)
+        count += used
+    }
+
     /// Overwrites four bytes written before, for lengths and checksums known only at the end.
     package mutating func patchInt32(_ value: Int32, at position: Int) {
         precondition(position >= 0 && position + 4 <= count)

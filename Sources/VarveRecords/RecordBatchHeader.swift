@@ -44,6 +44,26 @@ package struct RecordBatchHeader: Equatable, Sendable {
     package var baseSequence: Int32
     package var recordCount: Int32
 
+    package init(
+        baseOffset: Int64, batchLength: Int32, partitionLeaderEpoch: Int32, checksum: UInt32,
+        attributes: BatchAttributes, lastOffsetDelta: Int32, baseTimestamp: Int64,
+        maxTimestamp: Int64, producerID: Int64, producerEpoch: Int16, baseSequence: Int32,
+        recordCount: Int32
+    ) {
+        self.baseOffset = baseOffset
+        self.batchLength = batchLength
+        self.partitionLeaderEpoch = partitionLeaderEpoch
+        self.checksum = checksum
+        self.attributes = attributes
+        self.lastOffsetDelta = lastOffsetDelta
+        self.baseTimestamp = baseTimestamp
+        self.maxTimestamp = maxTimestamp
+        self.producerID = producerID
+        self.producerEpoch = producerEpoch
+        self.baseSequence = baseSequence
+        self.recordCount = recordCount
+    }
+
     /// Reads the header at the start of `bytes`, which may hold more or, past the header, less
     /// than the batch. Checks the length and the magic byte, not the checksum.
     package init(parsing bytes: UnsafeRawBufferPointer) throws(RecordError) {
@@ -78,10 +98,11 @@ package struct RecordBatchHeader: Equatable, Sendable {
 
     /// Bytes of the whole batch, header included.
     package var totalByteCount: Int { Int(batchLength) + Self.prefixByteCount }
-    /// The offset of the batch's last record.
-    package var lastOffset: Int64 { baseOffset + Int64(lastOffsetDelta) }
+    /// The offset of the batch's last record. Wraps rather than traps on a header that lies; what
+    /// the log has accepted never does.
+    package var lastOffset: Int64 { baseOffset &+ Int64(lastOffsetDelta) }
     /// The offset after the batch.
-    package var nextOffset: Int64 { lastOffset + 1 }
+    package var nextOffset: Int64 { lastOffset &+ 1 }
     /// The sequence number of the last record; wraps from 2^31-1 to 0 (KIP-98).
     package var lastSequence: Int32 {
         baseSequence < 0
@@ -105,6 +126,29 @@ package struct RecordBatchHeader: Equatable, Sendable {
             throw .badChecksum(expected: header.checksum, found: found)
         }
         return header
+    }
+
+    /// Writes this header at the start of `bytes`, which hold the whole batch with its records in
+    /// place, and sets its checksum.
+    package mutating func seal(_ bytes: UnsafeMutableRawBufferPointer) {
+        precondition(bytes.count == totalByteCount)
+        func store(_ value: some FixedWidthInteger & BitwiseCopyable, _ offset: Int) {
+            bytes.storeBytes(of: value.bigEndian, toByteOffset: offset, as: type(of: value))
+        }
+        store(baseOffset, 0)
+        store(batchLength, 8)
+        store(partitionLeaderEpoch, 12)
+        store(Int8(2), 16)
+        store(attributes.rawValue, 21)
+        store(lastOffsetDelta, 23)
+        store(baseTimestamp, 27)
+        store(maxTimestamp, 35)
+        store(producerID, 43)
+        store(producerEpoch, 51)
+        store(baseSequence, 53)
+        store(recordCount, 57)
+        checksum = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[Self.checkedFrom...]))
+        store(checksum, 17)
     }
 
     /// Overwrites the two fields outside the checksum in the batch at the start of `bytes`.
