@@ -7,6 +7,8 @@ package enum ProcessControl {
     package static let terminate = SIGTERM
     package static let interrupt = SIGINT
     package static let hangUp = SIGHUP
+    /// SIGKILL, which no process can hold.
+    package static let kill = SIGKILL
 
     /// Blocks SIGTERM, SIGINT and SIGHUP in this thread and all it starts later, so that only
     /// `waitForSignal` sees them, and ignores SIGPIPE. Call it first of all in `main`.
@@ -32,6 +34,26 @@ package enum ProcessControl {
 
     package static var identifier: Int32 { getpid() }
 
+    /// The file this process was started from, even when it was replaced or renamed since
+    /// (proc(5), /proc/pid/exe): what `varve up` starts its children from.
+    package static let executable = "/proc/self/exe"
+
+    /// The resolved name of `executable`; nil where /proc is not there.
+    package static func executablePath() -> String? {
+        guard let resolved = realpath(executable, nil) else { return nil }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
+    /// Gives this process the name that `ps` and `top` show, cut to 15 bytes. Call it on the main
+    /// thread.
+    package static func setName(_ name: String) { varve_name_thread(name) }
+
+    /// The value of an environment variable.
+    package static func environment(_ name: String) -> String? {
+        getenv(name).map { String(cString: $0) }
+    }
+
     /// Raises the soft limit of open descriptors to the hard one; returns the limit then in force.
     @discardableResult
     package static func raiseDescriptorLimit() -> Int {
@@ -46,7 +68,7 @@ package enum ProcessControl {
     /// Sends `signal` to a process; false when there is none.
     @discardableResult
     package static func send(_ signal: Int32, to process: Int32) -> Bool {
-        kill(process, signal) == 0
+        Glibc.kill(process, signal) == 0
     }
 
     /// Whether `descriptor` (1: output, 2: error) is a terminal.

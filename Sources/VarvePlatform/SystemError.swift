@@ -36,6 +36,9 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     /// A non-blocking call has nothing to do now (EAGAIN).
     package var isWouldBlock: Bool { errno == EAGAIN || errno == EWOULDBLOCK }
 
+    /// Nobody reads the other end any more (EPIPE).
+    package var isBrokenPipe: Bool { errno == EPIPE }
+
     /// For simulated disks and tests, which have to make the errors that a kernel makes.
     package static let eio = EIO
     package static let enospc = ENOSPC

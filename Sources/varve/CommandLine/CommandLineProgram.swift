@@ -1,0 +1,49 @@
+internal import VarvePlatform
+
+/// The whole of `varve`: from the words of the command line to the exit status.
+package enum CommandLineProgram {
+    /// Every command, in the order of `varve --help`.
+    package static let commands: [Command] = [
+        VersionCommand.command
+    ]
+
+    /// Runs the command that `words` name and returns the exit status: 0, 1 or 2. Blocks the
+    /// calling thread until the command is done.
+    package static func run(_ words: [String]) -> Int32 {
+        do throws(CommandError) {
+            switch try ArgumentParser.parse(words, commands: commands) {
+            case .help(let path):
+                Output.standard.write(HelpText.text(path, commands: commands))
+            case .run(let command, let arguments):
+                ProcessControl.setName("varve-\(command.path[0])")
+                try runBlocking(command, arguments)
+            }
+            Output.standard.flush()
+            return 0
+        } catch {
+            Output.standard.flush()
+            Output.error("varve: \(error.message)")
+            return error.status
+        }
+    }
+
+    /// Runs an async command to its end on the cooperative threads while this one waits.
+    private static func runBlocking(
+        _ command: Command, _ arguments: Arguments
+    ) throws(CommandError) {
+        let done = Lock<Result<Void, CommandError>?>(nil)
+        Task.detached {
+            let result: Result<Void, CommandError>
+            do throws(CommandError) {
+                try await command.run(arguments)
+                result = .success(())
+            } catch {
+                result = .failure(error)
+            }
+            done.withLock { $0 = result }
+            done.signal()
+        }
+        guard let result = done.wait({ $0 }) else { return }
+        try result.get()
+    }
+}
