@@ -1,0 +1,94 @@
+/// The APIs that this module has messages for, by their number on the wire.
+package enum ApiKey: Int16, CaseIterable, Sendable {
+    case produce = 0
+    case fetch = 1
+    case listOffsets = 2
+    case metadata = 3
+    case offsetCommit = 8
+    case offsetFetch = 9
+    case findCoordinator = 10
+    case joinGroup = 11
+    case heartbeat = 12
+    case leaveGroup = 13
+    case syncGroup = 14
+    case describeGroups = 15
+    case listGroups = 16
+    case saslHandshake = 17
+    case apiVersions = 18
+    case createTopics = 19
+    case deleteTopics = 20
+    case deleteRecords = 21
+    case initProducerId = 22
+    case offsetForLeaderEpoch = 23
+    case describeConfigs = 32
+    case alterConfigs = 33
+    case createPartitions = 37
+    case deleteGroups = 42
+    case incrementalAlterConfigs = 44
+    case offsetDelete = 47
+    case describeCluster = 60
+
+    /// The versions that this module codes. What a broker advertises may be less, and for
+    /// Produce must start at 0: librdkafka before 2.11.1 switches compression off otherwise
+    /// (KAFKA-18659).
+    package var versions: ClosedRange<Int16> { format.versions }
+
+    /// The first version in the compact form with tagged fields (KIP-482); nil where none is.
+    package var flexibleSince: Int16? { format.flexibleSince }
+
+    /// All APIs with their versions.
+    package static let supported: [ApiKey: ClosedRange<Int16>] = .init(
+        uniqueKeysWithValues: allCases.map { ($0, $0.versions) })
+
+    package func isFlexible(_ version: Int16) -> Bool {
+        flexibleSince.map { version >= $0 } ?? false
+    }
+
+    /// 2 where the request is flexible, else 1.
+    package func requestHeaderVersion(_ version: Int16) -> Int16 { isFlexible(version) ? 2 : 1 }
+
+    /// 1 where the response is flexible, else 0. ApiVersions stays at 0, so that a client can
+    /// read the answer of a broker that does not know its version (KIP-511).
+    package func responseHeaderVersion(_ version: Int16) -> Int16 {
+        self != .apiVersions && isFlexible(version) ? 1 : 0
+    }
+
+    /// Kafka's name, such as "OffsetForLeaderEpoch".
+    package var name: String {
+        let text = String(describing: self)
+        return text.prefix(1).uppercased() + text.dropFirst()
+    }
+
+    /// Source: the Kafka 4.3 message definitions; they start where KIP-896 has them start.
+    private var format: (versions: ClosedRange<Int16>, flexibleSince: Int16?) {
+        switch self {
+        case .produce: (3...13, 9)
+        case .fetch: (4...18, 12)
+        case .listOffsets: (1...11, 6)
+        case .metadata: (0...13, 9)
+        case .offsetCommit: (0...10, 8)
+        case .offsetFetch: (0...10, 6)
+        case .findCoordinator: (0...6, 3)
+        case .joinGroup: (0...9, 6)
+        case .heartbeat: (0...4, 4)
+        case .leaveGroup: (0...5, 4)
+        case .syncGroup: (0...5, 4)
+        case .describeGroups: (0...6, 5)
+        case .listGroups: (0...5, 3)
+        case .saslHandshake: (0...1, nil)
+        case .apiVersions: (0...4, 3)
+        case .createTopics: (0...7, 5)
+        case .deleteTopics: (0...6, 4)
+        case .deleteRecords: (0...2, 2)
+        case .initProducerId: (0...6, 2)
+        case .offsetForLeaderEpoch: (2...4, 4)
+        case .describeConfigs: (0...4, 4)
+        case .alterConfigs: (0...2, 2)
+        case .createPartitions: (0...3, 2)
+        case .deleteGroups: (0...2, 2)
+        case .incrementalAlterConfigs: (0...1, 1)
+        case .offsetDelete: (0...0, nil)
+        case .describeCluster: (0...2, 0)
+        }
+    }
+}
