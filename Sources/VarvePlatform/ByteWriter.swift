@@ -61,6 +61,24 @@ package struct ByteWriter {
         source.withUnsafeBytes { bytes($0) }
     }
 
+    /// Gives `body` room for at least one and at most `bytesMax` bytes; it returns how many of
+    /// them it filled. The room at hand is used first, and doubled only when there is none, so
+    /// the memory follows the bytes that came, not the bytes that were announced.
+    package mutating func fill<Failure: Error>(
+        _ bytesMax: Int, _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
+    ) throws(Failure) {
+        precondition(bytesMax > 0)
+        if storage.capacity == count { grow(min(bytesMax, storage.capacity)) }
+        let room = min(storage.capacity - count, bytesMax)
+        let filled = try body(
+            UnsafeMutableRawBufferPointer(start: storage.base + count, count: room))
+        precondition(filled >= 0 && filled <= room)
+        count += filled
+    }
+
+    /// The bytes of memory held, used or not.
+    package var capacity: Int { storage.capacity }
+
     /// The UTF-8 of `text`, without a length.
     package mutating func utf8(_ text: String) {
         var text = text

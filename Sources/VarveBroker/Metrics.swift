@@ -1,0 +1,45 @@
+internal import Synchronization
+package import VarveWire
+
+/// A number that any thread changes and reads, without a lock.
+package final class Counter: Sendable {
+    private let value = Atomic<Int>(0)
+    package init() {}
+    package func add(_ amount: Int = 1) { value.add(amount, ordering: .relaxed) }
+    package var count: Int { value.load(ordering: .relaxed) }
+}
+
+/// What the broker counts. `/metrics` and `/status` show it.
+package final class Metrics: Sendable {
+    package let connectionsOpen = Counter()
+    package let connectionsTotal = Counter()
+    /// Closed on arrival: over `max.connections`, or out of descriptors.
+    package let connectionsRefused = Counter()
+    /// Closed for being idle, for half a request, or for not reading.
+    package let connectionsTimedOut = Counter()
+    /// Connections closed because of what they sent.
+    package let requestsRefused = Counter()
+    /// Times a large request had to wait for memory.
+    package let framesStarved = Counter()
+    package let bytesIn = Counter()
+    package let bytesOut = Counter()
+    package let batchesAppended = Counter()
+    package let batchBytesAppended = Counter()
+    package let recordsAppended = Counter()
+    package let produceErrors = Counter()
+    package let fetchBytes = Counter()
+    package let retentionSegments = Counter()
+    package let retentionBytes = Counter()
+    /// Requests by API key.
+    private let requests: [Counter]
+    private static let keysMax = 128
+
+    package init() {
+        requests = (0..<Self.keysMax).map { _ in Counter() }
+    }
+
+    func request(_ api: ApiKey) { requests[Int(api.rawValue)].add() }
+
+    /// Requests of one API so far.
+    package func requestCount(_ api: ApiKey) -> Int { requests[Int(api.rawValue)].count }
+}

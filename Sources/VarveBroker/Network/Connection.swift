@@ -1,0 +1,371 @@
+internal import VarvePlatform
+internal import VarveWire
+
+/// One client's TCP connection: cuts its bytes into requests, hands them on in order, and sends
+/// the answers in the same order.
+///
+/// What a client can make it hold is bounded (I8): one request in arrival, at most as large as it
+/// has really sent; `requestsInFlightMax` waiting; about `unsentBytesMax` unsent. At a bound its
+/// reads pause, and TCP passes that on to the client. Lives on its loop's thread alone.
+final class Connection: Channel {
+    /// Why a connection ends.
+    enum CloseReason {
+        case peerClosed
+        case failed(SystemError)
+        case frame(FrameError)
+        /// The request's bytes or its handling; the text goes to the log.
+        case request(String)
+        case idle
+        /// A request stayed unfinished for too long.
+        case halfRequest
+        /// The peer does not read its answers.
+        case stalled
+        case stopping
+    }
+
+    let token: UInt64
+    let peerHost: String
+    private let socket: Socket
+    private unowned let loop: EventLoop
+    private let broker: BrokerState
+    private let limits: ConnectionLimits
+
+    private var assembler: FrameAssembler
+    /// Bytes of the shared frame memory that `assembler` holds.
+    private var reserved = 0
+    /// Whether this connection is the one that may go past the shared frame memory.
+    private var holdsExtra = false
+    /// The shared frame memory had no more: reads pause until it has.
+    private var isStarved = false
+    private var frames = FrameQueue()
+    private var responses = ResponseQueue()
+    private var unsent: [ByteSlice] = []
+    private var unsentHead = 0
+    private var unsentOffset = 0
+    private var unsentBytes = 0
+
+    private var interest: Poller.Interest = .read
+    private var isProcessing = false
+    private var isFlushQueued = false
+    private var isClosed = false
+    private var hasEnded = false
+    private var isDraining = false
+    private var lastActivity: Int64
+    private var frameBegan: Int64 = 0
+    private var lastSendProgress: Int64 = 0
+    private var closeActions: [UInt64: () -> Void] = [:]
+    private var nextCloseAction: UInt64 = 0
+
+    var descriptor: Int32 { socket.descriptor }
+
+    init(socket: consuming Socket, token: UInt64, loop: EventLoop, broker: BrokerState) {
+        peerHost = socket.peer
+        self.socket = socket
+        self.token = token
+        self.loop = loop
+        self.broker = broker
+        limits = broker.connectionLimits
+        assembler = FrameAssembler(frameBytesMax: limits.frameBytesMax)
+        lastActivity = loop.now
+        broker.metrics.connectionsOpen.add(1)
+        broker.metrics.connectionsTotal.add(1)
+    }
+
+    // MARK: - In
+
+    func ready(readable: Bool, writable: Bool) {
+        if writable && unsentBytes > 0 { flush() }
+        guard readable, !isClosed else { return }
+        // With reads paused only an error or a full hang-up is reported, again and again.
+        guard interest.contains(.read) else {
+            if !writable { return }
+            return close(.peerClosed)
+        }
+        receive()
+        process()
+    }
+
+    private func receive() {
+        // A few reads a turn, so that one busy client does not starve the others of its loop.
+        for _ in 0..<4 where !isClosed && !hasEnded && canRead {
+            do throws(SystemError) {
+                guard let count = try readOnce() else { return }
+                if count == 0 {
+                    hasEnded = true
+                    lastActivity = loop.now
+                    return
+                }
+                broker.metrics.bytesIn.add(count)
+                lastActivity = loop.now
+            } catch {
+                return close(.failed(error))
+            }
+        }
+    }
+
+    /// Bytes read; 0 at the peer's end, nil when none are there (or the connection was closed).
+    private func readOnce() throws(SystemError) -> Int? {
+        let begun = assembler.begunCount
+        var count: Int?
+        if assembler.missingCount > 0 {
+            guard reserveForFrame() else { return nil }
+            try assembler.fill(into: &frames) { (buffer) throws(SystemError) in
+                count = try socket.read(into: buffer)
+                return count ?? 0
+            }
+            if assembler.missingCount == 0 { wasWhole() }
+        } else {
+            count = try socket.read(into: loop.scratch)
+            guard let count else { return nil }
+            do throws(FrameError) {
+                try assembler.consume(
+                    UnsafeRawBufferPointer(rebasing: loop.scratch[..<count]), into: &frames)
+            } catch {
+                close(.frame(error))
+                return nil
+            }
+        }
+        if assembler.begunCount != begun { frameBegan = loop.now }
+        return count
+    }
+
+    private var canRead: Bool {
+        frames.isEmpty && responses.count < limits.requestsInFlightMax
+            && unsentBytes < limits.unsentBytesMax && !isStarved && !isDraining
+    }
+
+    /// Makes room in the memory that all connections share for the next piece of a large frame.
+    private func reserveForFrame() -> Bool {
+        guard let wanted = assembler.capacityWanted, wanted > limits.frameBytesUnshared else {
+            return true
+        }
+        let more = wanted - reserved
+        guard more > 0 else { return true }
+        if broker.frameMemory.reserve(more) {
+            reserved = wanted
+            isStarved = false
+            return true
+        }
+        // One connection at a time may go past the budget: without it, many half requests that
+        // wait for each other's memory would never end.
+        if broker.frameMemoryExtra.reserve(1) {
+            isStarved = false
+            broker.frameMemory.reserveAnyway(more)
+            reserved = wanted
+            holdsExtra = true
+            return true
+        }
+        if holdsExtra {
+            broker.frameMemory.reserveAnyway(more)
+            reserved = wanted
+            return true
+        }
+        if !isStarved {
+            isStarved = true
+            broker.metrics.framesStarved.add(1)
+            updateInterest()
+            retryWhenStarved()
+        }
+        return false
+    }
+
+    private func retryWhenStarved() {
+        _ = loop.addTimer(at: loop.now + 20) { [weak self] in
+            guard let self, !isClosed, isStarved else { return }
+            if reserveForFrame() {
+                frameBegan = loop.now
+                updateInterest()
+            } else {
+                retryWhenStarved()
+            }
+        }
+    }
+
+    private func wasWhole() {
+        if reserved > 0 { broker.frameMemory.release(reserved) }
+        if holdsExtra { broker.frameMemoryExtra.release(1) }
+        reserved = 0
+        holdsExtra = false
+    }
+
+    /// Hands on the requests that may be handled now.
+    private func process() {
+        guard !isProcessing, !isClosed else { return }
+        isProcessing = true
+        while !isClosed, responses.count < limits.requestsInFlightMax,
+            unsentBytes < limits.unsentBytesMax, let frame = frames.popFirst()
+        {
+            dispatch(frame)
+        }
+        isProcessing = false
+        guard !isClosed else { return }
+        flush()
+    }
+
+    private func dispatch(_ frame: ByteSlice) {
+        let number = responses.open()
+        switch Dispatch.run(frame, number: number, connection: self, loop: loop, broker: broker) {
+        case .answer(let pieces): finish(number, pieces)
+        case .later: break
+        case .silent: finish(number, [])
+        case .close(let reason): close(.request(reason))
+        }
+    }
+
+    // MARK: - Out
+
+    /// Encodes `response` and sends it when its turn comes.
+    func answer<Request: WireRequest>(
+        _ number: UInt64, with response: Request.Response, to request: Request.Type,
+        version: Int16, correlationId: Int32
+    ) {
+        guard !isClosed else { return }
+        do throws(WireError) {
+            finish(
+                number,
+                try encodeResponse(
+                    response, api: Request.api, version: version, correlationId: correlationId))
+        } catch {
+            close(.request("a response to \(Request.api) cannot be encoded: \(error)"))
+        }
+        if !isFlushQueued {
+            isFlushQueued = true
+            loop.flushLater(token)
+        }
+    }
+
+    private func finish(_ number: UInt64, _ pieces: [ByteSlice]) {
+        guard responses.complete(number, pieces) else {
+            preconditionFailure("a request was answered twice")
+        }
+        while let pieces = responses.popReady() {
+            if unsentBytes == 0 { lastSendProgress = loop.now }
+            for piece in pieces {
+                unsentBytes += piece.count
+                broker.responseMemory.reserveAnyway(piece.count)
+                unsent.append(piece)
+            }
+        }
+    }
+
+    func flush() {
+        isFlushQueued = false
+        guard !isClosed else { return }
+        while unsentHead < unsent.count {
+            do throws(SystemError) {
+                let count = try socket.write(unsent[unsentHead...], from: unsentOffset)
+                if count == 0 { break }
+                took(count)
+            } catch {
+                return close(.failed(error))
+            }
+        }
+        if unsentHead == unsent.count {
+            unsent.removeAll(keepingCapacity: unsent.count < 64)
+            unsentHead = 0
+        }
+        if !frames.isEmpty && !isProcessing && unsentBytes < limits.unsentBytesMax
+            && responses.count < limits.requestsInFlightMax
+        {
+            return process()
+        }
+        if (hasEnded || isDraining) && responses.count == 0 && unsentBytes == 0 && frames.isEmpty {
+            return close(isDraining ? .stopping : .peerClosed)
+        }
+        updateInterest()
+    }
+
+    private func took(_ count: Int) {
+        broker.metrics.bytesOut.add(count)
+        broker.responseMemory.release(count)
+        lastSendProgress = loop.now
+        lastActivity = loop.now
+        unsentBytes -= count
+        var rest = count + unsentOffset
+        while unsentHead < unsent.count, rest >= unsent[unsentHead].count {
+            rest -= unsent[unsentHead].count
+            unsent[unsentHead] = ByteSlice()
+            unsentHead += 1
+        }
+        unsentOffset = rest
+    }
+
+    private func updateInterest() {
+        guard !isClosed else { return }
+        var wanted: Poller.Interest = []
+        if canRead && !hasEnded { wanted.insert(.read) }
+        if unsentBytes > 0 { wanted.insert(.write) }
+        guard wanted != interest else { return }
+        interest = wanted
+        loop.setInterest(wanted, of: self, token: token)
+    }
+
+    // MARK: - The end
+
+    func sweep(now: Int64) {
+        if unsentBytes > 0 && now - lastSendProgress >= limits.stalledMilliseconds {
+            return close(.stalled)
+        }
+        if hasEnded && now - lastActivity >= limits.lingerMilliseconds { return close(.peerClosed) }
+        if assembler.isInsideFrame && !isStarved && interest.contains(.read) {
+            let earned =
+                Int64(assembler.receivedCount) * 1000 / limits.requestBytesPerSecondMin
+            if now - frameBegan >= limits.requestMilliseconds + earned {
+                return close(.halfRequest)
+            }
+        }
+        if responses.count == 0 && unsentBytes == 0
+            && now - lastActivity >= limits.idleMillisecondsMax
+        {
+            close(.idle)
+        }
+    }
+
+    func drain() {
+        isDraining = true
+        flush()
+    }
+
+    /// Closes at once; answers that have not left are lost with it.
+    func close(_ reason: CloseReason) {
+        guard !isClosed else { return }
+        isClosed = true
+        switch reason {
+        case .peerClosed, .stopping, .failed: break
+        case .frame(let error):
+            broker.metrics.requestsRefused.add(1)
+            broker.logger.info(
+                "closed: not a Kafka request", ["peer": peerHost, "error": "\(error)"])
+        case .request(let text):
+            broker.metrics.requestsRefused.add(1)
+            broker.logger.info("closed by a request", ["peer": peerHost, "reason": text])
+        case .idle, .halfRequest, .stalled:
+            broker.metrics.connectionsTimedOut.add(1)
+            broker.logger.debug("closed: no progress", ["peer": peerHost, "reason": "\(reason)"])
+        }
+        loop.remove(token)
+    }
+
+    func channelClosed() {
+        isClosed = true
+        wasWhole()
+        broker.responseMemory.release(unsentBytes)
+        unsentBytes = 0
+        unsent = []
+        // What is parked may keep this object for a while; the peer need not wait for that.
+        socket.shutdown()
+        broker.connectionCount.release(1)
+        broker.metrics.connectionsOpen.add(-1)
+        let actions = closeActions
+        closeActions = [:]
+        for action in actions.values { action() }
+    }
+
+    func whenClosed(_ action: @escaping () -> Void) -> UInt64 {
+        nextCloseAction += 1
+        closeActions[nextCloseAction] = action
+        return nextCloseAction
+    }
+
+    func forgetWhenClosed(_ identifier: UInt64) { closeActions[identifier] = nil }
+}

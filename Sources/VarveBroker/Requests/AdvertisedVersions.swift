@@ -1,0 +1,24 @@
+package import VarveWire
+
+/// The APIs this broker serves, with the versions it serves right, in one place.
+///
+/// What is not here is not advertised, and closes the connection when it is sent all the same, as
+/// in Kafka. The codec (`ApiKey.versions`) may know more.
+package enum AdvertisedVersions {
+    /// What is served.
+    package static let served: [(api: ApiKey, versions: ClosedRange<Int16>)] = [
+        (.apiVersions, 0...4),
+    ]
+
+    /// Produce is advertised from version 0, though 0 to 2 are refused: librdkafka before 2.11.1
+    /// switches compression off unless it sees version 0 (KAFKA-18659, librdkafka #4956).
+    static let produceAdvertisedMin: Int16 = 0
+
+    private static let byKey = Dictionary(
+        uniqueKeysWithValues: served.map { ($0.api, $0.versions) })
+
+    /// Whether requests of `api` in `version` are served.
+    package static func serves(_ api: ApiKey, _ version: Int16) -> Bool {
+        byKey[api]?.contains(version) ?? false
+    }
+}

@@ -1,0 +1,77 @@
+internal import VarvePlatform
+internal import VarveWire
+
+/// From a frame to its handler and back to bytes. Runs on the connection's loop.
+enum Dispatch {
+    /// What becomes of a request.
+    enum Outcome {
+        /// The bytes of its response, with their length.
+        case answer([ByteSlice])
+        /// The response comes through a `ResponseSlot`.
+        case later
+        /// No response.
+        case silent
+        /// The connection closes.
+        case close(String)
+    }
+
+    /// Reads the request in `frame`, handles it and encodes what it answers.
+    static func run(
+        _ frame: ByteSlice, number: UInt64, connection: Connection, loop: EventLoop,
+        broker: BrokerState
+    ) -> Outcome {
+        do throws(WireError) {
+            let (header, body) = try RequestHeader.decode(frame)
+            guard let api = header.api else {
+                return .close("unknown API key \(header.apiKey)")
+            }
+            broker.metrics.request(api)
+            guard AdvertisedVersions.serves(api, header.apiVersion) else {
+                if api == .apiVersions {
+                    return try ApiVersionsHandler.answerUnsupported(header)
+                }
+                return .close("\(api.name) version \(header.apiVersion) is not served")
+            }
+            let request = Request(
+                frame: frame, body: body,
+                context: RequestContext(
+                    broker: broker, header: header, loop: loop, connectionID: connection.token,
+                    peerHost: connection.peerHost, number: number))
+            return try route(api, request)
+        } catch {
+            return .close("a request cannot be read: \(error)")
+        }
+    }
+
+    private static func route(_ api: ApiKey, _ request: Request) throws(WireError) -> Outcome {
+        switch api {
+        case .apiVersions: try request.serve(ApiVersionsHandler.self)
+        default: .close("\(api.name) is not served")
+        }
+    }
+
+    /// A request whose header has been read.
+    private struct Request {
+        let frame: ByteSlice
+        let body: Int
+        let context: RequestContext
+
+        /// Decodes the request for `handler`, lets it handle it, and encodes its answer.
+        func serve<Handler: RequestHandler>(
+            _ handler: Handler.Type
+        ) throws(WireError) -> Outcome {
+            let request = try decodeRequest(
+                Handler.Request.self, header: context.header, frame: frame, at: body)
+            switch Handler.handle(request, context: context) {
+            case .now(let response):
+                return .answer(
+                    try encodeResponse(
+                        response, api: Handler.Request.api, version: context.version,
+                        correlationId: context.header.correlationId))
+            case .later: return .later
+            case .silent: return .silent
+            case .close(let reason): return .close(reason)
+            }
+        }
+    }
+}

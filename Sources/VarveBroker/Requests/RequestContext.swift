@@ -1,0 +1,41 @@
+package import VarveWire
+
+/// Who sent a request, and what a handler needs to serve it.
+package struct RequestContext: Sendable {
+    /// Topics, settings, group coordinator, clock: what all handlers share.
+    package let broker: BrokerState
+    /// The request's own header; `apiVersion` is one that the API supports.
+    package let header: RequestHeader
+    /// The event loop this request's connection lives on. For timers: only on its thread.
+    package let loop: EventLoop
+    /// Names the connection on its loop.
+    package let connectionID: UInt64
+    /// The peer's numeric address, without its port.
+    package let peerHost: String
+    /// The request's place in its connection's order.
+    let number: UInt64
+
+    package var version: Int16 { header.apiVersion }
+    /// The client's own name for itself; empty when it gave none.
+    package var clientID: String { header.clientId ?? "" }
+    /// Who the client is, in Kafka's form. Everybody, until listeners authenticate.
+    package var principal: String { "User:ANONYMOUS" }
+
+    /// Where this request's response goes when the handler returns `.later`.
+    package func slot<Request: WireRequest>(_ request: Request.Type) -> ResponseSlot<Request> {
+        precondition(Request.api.rawValue == header.apiKey, "a slot of another request's type")
+        return ResponseSlot(
+            loop: loop, connection: connectionID, number: number, version: header.apiVersion,
+            correlationId: header.correlationId)
+    }
+
+    /// Runs `action` on the loop when the connection closes, so that what is parked for it can
+    /// go. Call it on the loop. Returns a name for `forgetWhenClosed`.
+    func whenClosed(_ action: @escaping () -> Void) -> UInt64? {
+        (loop.channel(connectionID) as? Connection)?.whenClosed(action)
+    }
+
+    func forgetWhenClosed(_ identifier: UInt64) {
+        (loop.channel(connectionID) as? Connection)?.forgetWhenClosed(identifier)
+    }
+}

@@ -1,0 +1,141 @@
+extension BrokerSettings {
+    private static let positive: ClosedRange<Int64> = 1...Int64(Int32.max)
+    private static let anyLong: ClosedRange<Int64> = -1...Int64.max
+
+    /// Every broker setting. Defaults are Kafka 4's (server.properties and ServerLogConfigs,
+    /// SocketServerConfigs, GroupCoordinatorConfig), except where the text says otherwise.
+    package static let definitions: [SettingDefinition] = network + topics + log + groups
+
+    private static let network: [SettingDefinition] = [
+        .init(
+            "num.network.threads", .int(0...256), "0",
+            "Event loop threads. 0 (the default) is one for each processor."),
+        .init(
+            "socket.request.max.bytes", .int(1024...Int64(Int32.max)), "104857600",
+            "The largest request taken; a longer one closes its connection."),
+        .init(
+            "queued.max.request.bytes", .long(1 << 20...Int64.max), "268435456",
+            "Memory for large requests while they arrive, over all connections. When it is used "
+                + "up their reads wait. Kafka's default is no bound."),
+        .init(
+            "varve.queued.max.response.bytes", .long(1 << 20...Int64.max), "268435456",
+            "Memory for responses that clients have not taken yet. When it is used up, Fetch "
+                + "answers carry one batch each."),
+        .init(
+            "connections.max.idle.ms", .long(1...Int64.max), "600000",
+            "A connection on which nothing happens for so long is closed."),
+        .init(
+            "max.connections", .int(1...Int64(Int32.max)), "10000",
+            "Connections at once; further ones are closed at once. Kafka's default is no bound."),
+        .init(
+            "fetch.max.bytes", .int(1024...Int64(Int32.max)), "57671680",
+            "The most a Fetch response carries, whatever the client asks; a first batch that is "
+                + "larger still comes whole."),
+        .init(
+            "max.incremental.fetch.session.cache.slots", .int(0...0), "0",
+            "Fetch sessions (KIP-227) are not kept: every Fetch names its partitions."),
+    ]
+
+    private static let topics: [SettingDefinition] = [
+        .init(
+            "auto.create.topics.enable", .boolean, "true",
+            "A topic is made when a client first asks for it by name."),
+        .init("delete.topic.enable", .boolean, "true", "Topics can be deleted by clients."),
+        .init(
+            "num.partitions", .int(1...100_000), "1",
+            "Partitions of a topic that is made on first use, or without a number."),
+        .init(
+            "default.replication.factor", .int(1...1), "1",
+            "Copies of each partition. This broker is the only one."),
+        .init(
+            "offsets.topic.num.partitions", .int(1...1000), "50",
+            "Partitions of __consumer_offsets; fixed when that topic is made."),
+        .init(
+            "offsets.topic.segment.bytes", .int(14...Int64(Int32.max)), "104857600",
+            "Segment size of __consumer_offsets."),
+        .init(
+            "offsets.topic.replication.factor", .int(1...1), "1",
+            "Copies of each partition of __consumer_offsets. This broker is the only one."),
+    ]
+
+    private static let log: [SettingDefinition] = [
+        .init(
+            "log.retention.ms", .long(anyLong), "",
+            "How long records are kept, in milliseconds; -1 is for ever. Goes before "
+                + "log.retention.minutes, and that before log.retention.hours."),
+        .init("log.retention.minutes", .long(anyLong), "", "How long records are kept."),
+        .init("log.retention.hours", .long(anyLong), "168", "How long records are kept."),
+        .init(
+            "log.retention.bytes", .long(anyLong), "-1",
+            "How many bytes a partition keeps; -1 is no bound."),
+        .init(
+            "log.retention.check.interval.ms", .long(1...Int64.max), "300000",
+            "How often old segments are looked for."),
+        .init(
+            "log.segment.bytes", .int(14...Int64(Int32.max)), "1073741824",
+            "A segment that would grow beyond this is closed and a new one begun."),
+        .init(
+            "log.roll.ms", .long(1...Int64.max), "",
+            "A segment older than this is closed. Goes before log.roll.hours."),
+        .init("log.roll.hours", .int(positive), "168", "A segment older than this is closed."),
+        .init(
+            "log.cleanup.policy", .list, "delete",
+            "What happens to old segments: delete, compact, or both."),
+        .init(
+            "log.index.interval.bytes", .int(0...Int64(Int32.max)), "4096",
+            "Bytes of log between entries of the offset index."),
+        .init(
+            "log.message.timestamp.type", .choice(["CreateTime", "LogAppendTime"]), "CreateTime",
+            "Whether records carry the producer's time or the broker's."),
+        .init(
+            "log.message.timestamp.before.max.ms", .long(0...Int64.max), "9223372036854775807",
+            "How far in the past a producer's time may lie."),
+        .init(
+            "log.message.timestamp.after.max.ms", .long(0...Int64.max), "3600000",
+            "How far in the future a producer's time may lie (KIP-1030)."),
+        .init(
+            "message.max.bytes", .int(0...Int64(Int32.max)), "1048588",
+            "The largest record batch taken."),
+        .init(
+            "compression.type",
+            .choice(["producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"]), "producer",
+            "The codec batches are stored with; producer keeps each as it came."),
+        .init(
+            "min.insync.replicas", .int(1...1), "1",
+            "Copies that must have a record before acks=all is answered. This broker is the only "
+                + "one, and answers after its disk has the record."),
+        .init(
+            "varve.retention.clock", .choice(["append", "record"]), "append",
+            "Retention counts from the time a record was appended, or from the time it claims "
+                + "(Kafka's rule)."),
+        .init(
+            "varve.sync.threads", .int(1...64), "4",
+            "Threads that sync files of one group commit side by side."),
+        .init(
+            "producer.id.expiration.ms", .int(1...Int64(Int32.max)), "86400000",
+            "An idempotent producer that writes nothing for so long is forgotten."),
+    ]
+
+    private static let groups: [SettingDefinition] = [
+        .init(
+            "group.initial.rebalance.delay.ms", .int(0...Int64(Int32.max)), "3000",
+            "How long a new group waits for more members before its first assignment."),
+        .init(
+            "group.min.session.timeout.ms", .int(positive), "6000",
+            "The shortest session a member may ask for."),
+        .init(
+            "group.max.session.timeout.ms", .int(positive), "1800000",
+            "The longest session a member may ask for."),
+        .init(
+            "group.max.size", .int(positive), "2147483647", "Members a group may have at once."),
+        .init(
+            "offsets.retention.minutes", .int(positive), "10080",
+            "How long the offsets of a group without members are kept."),
+        .init(
+            "offsets.retention.check.interval.ms", .long(1...Int64.max), "600000",
+            "How often expired offsets are looked for."),
+        .init(
+            "offset.metadata.max.bytes", .int(0...Int64(Int32.max)), "4096",
+            "The longest note a client may commit with an offset."),
+    ]
+}
