@@ -10,6 +10,8 @@ package protocol WireCoder {
     var version: Int16 { get }
     /// Compact lengths and tagged fields (KIP-482).
     var isFlexible: Bool { get }
+    /// Nothing is left to decode; false when encoding.
+    var isAtEnd: Bool { get }
 
     mutating func bool(_ value: inout Bool) throws(WireError)
     mutating func int8(_ value: inout Int8) throws(WireError)

@@ -42,6 +42,7 @@ package struct WireDecoder: WireCoder {
     package var position: Int { reader.position }
     /// Bytes after `position`.
     package var remaining: Int { reader.remaining }
+    package var isAtEnd: Bool { reader.isAtEnd }
 
     @inline(__always)
     private mutating func read<Value>(

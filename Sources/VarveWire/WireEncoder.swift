@@ -25,6 +25,8 @@ package struct WireEncoder: WireCoder {
         writer.bytes(head)
     }
 
+    package var isAtEnd: Bool { false }
+
     /// The number of bytes so far, payloads included.
     package var byteCount: Int { writer.count + payloadByteCount }
 
