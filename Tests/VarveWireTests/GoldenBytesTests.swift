@@ -1,0 +1,101 @@
+import Foundation
+import Testing
+internal import VarvePlatform
+internal import VarveWire
+
+/// Bytes that another implementation wrote, for every message and version that it has.
+@Suite struct GoldenBytesTests {
+    @Test func everyMessageReadsAndWritesWhatKafkaPythonWrites() throws {
+        let entries = Dictionary(grouping: MessageCatalog.entries, by: \.name)
+        var compared = 0
+        for line in try Fixture.lines("golden.txt") {
+            let parts = line.split(separator: " ", omittingEmptySubsequences: false)
+            let bounds = parts[1].split(separator: "-").compactMap { Int16($0) }
+            let bytes = try #require(ByteSlice(hex: parts[3]))
+            for version in bounds[0]...bounds[1] {
+                let entry = try #require(
+                    entries[String(parts[0])]?.first { $0.version == version }, "\(parts[0])")
+                let label = "\(parts[0]) v\(version) \(parts[2])"
+                let (message, remaining) = try entry.decode(bytes)
+                #expect(remaining == 0, "\(label)")
+                #expect(try entry.encode(message) == bytes, "\(label)")
+                for difference in Self.unexpectedLeaves(message) {
+                    Issue.record("\(label): \(difference)")
+                }
+                compared += 1
+            }
+        }
+        #expect(compared > 500)
+    }
+
+    /// Fields of `message` that hold neither what the fixture put there nor their default. Bytes
+    /// alone would not show two fields of one type that change places.
+    static func unexpectedLeaves(_ message: any WireMessage) -> [String] {
+        var found: [String] = []
+        compare(message, default: type(of: message).init(), path: "", found: &found)
+        return found
+    }
+
+    private static func compare(
+        _ value: Any, default initial: Any?, path: String, found: inout [String]
+    ) {
+        if let number = value as? any FixedWidthInteger {
+            let expected = Int64(truncatingIfNeeded: Fixture.hash(path))
+            let initial = (initial as? any FixedWidthInteger).map { Int64(truncatingIfNeeded: $0) }
+            check(
+                Int64(truncatingIfNeeded: number), initial,
+                expected: Self.truncate(expected, like: number))
+        } else if let code = value as? ErrorCode {
+            let expected = ErrorCode(rawValue: Int16(truncatingIfNeeded: Fixture.hash(path)))
+            check(code, initial, expected: expected)
+        } else if let flag = value as? Bool {
+            check(flag, initial, expected: Fixture.hash(path) & 1 == 1)
+        } else if let text = value as? String {
+            check(text, initial, expected: path)
+        } else if let bytes = value as? ByteSlice {
+            check(bytes, initial, expected: ByteSlice(path))
+        } else if let id = value as? UniqueID {
+            let half = Fixture.hash(path)
+            check(id, initial, expected: UniqueID(high: half, low: half))
+        } else {
+            children()
+        }
+
+        func check<Value: Equatable>(_ value: Value, _ initial: Any?, expected: Value) {
+            if value != expected, value != initial as? Value {
+                found.append("\(path) is \(value), not \(expected)")
+            }
+        }
+
+        func children() {
+            let mirror = Mirror(reflecting: value)
+            if mirror.displayStyle == .optional {
+                guard let some = mirror.children.first else { return }
+                return compare(some.value, default: nil, path: path, found: &found)
+            }
+            let defaults = initial.map { Array(Mirror(reflecting: $0).children) }
+            for (index, child) in mirror.children.enumerated() {
+                let isElement = mirror.displayStyle == .collection
+                let name = isElement ? String(index) : child.label ?? ""
+                let initial: Any? =
+                    if isElement {
+                        (type(of: child.value) as? any WireValue.Type).map { $0.init() as Any }
+                    } else {
+                        defaults.map { $0[index].value }
+                    }
+                compare(
+                    child.value, default: initial, path: path.isEmpty ? name : "\(path).\(name)",
+                    found: &found)
+            }
+        }
+    }
+
+    private static func truncate(_ value: Int64, like number: some FixedWidthInteger) -> Int64 {
+        switch number.bitWidth {
+        case 8: Int64(Int8(truncatingIfNeeded: value))
+        case 16: Int64(Int16(truncatingIfNeeded: value))
+        case 32: Int64(Int32(truncatingIfNeeded: value))
+        default: value
+        }
+    }
+}

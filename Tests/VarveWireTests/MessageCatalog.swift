@@ -1,0 +1,80 @@
+internal import VarvePlatform
+internal import VarveWire
+
+/// Every message of the module, for tests that hold for all of them.
+enum MessageCatalog {
+    static let requests: [any WireRequest.Type] = [
+        ProduceRequest.self, FetchRequest.self, ListOffsetsRequest.self, MetadataRequest.self,
+        OffsetCommitRequest.self, OffsetFetchRequest.self, FindCoordinatorRequest.self,
+        JoinGroupRequest.self, HeartbeatRequest.self, LeaveGroupRequest.self,
+        SyncGroupRequest.self, DescribeGroupsRequest.self, ListGroupsRequest.self,
+        SaslHandshakeRequest.self, ApiVersionsRequest.self, CreateTopicsRequest.self,
+        DeleteTopicsRequest.self, DeleteRecordsRequest.self, InitProducerIdRequest.self,
+        OffsetForLeaderEpochRequest.self, DescribeConfigsRequest.self, AlterConfigsRequest.self,
+        CreatePartitionsRequest.self, DeleteGroupsRequest.self,
+        IncrementalAlterConfigsRequest.self, OffsetDeleteRequest.self,
+        DescribeClusterRequest.self,
+    ]
+
+    static let records: [any VersionedRecord.Type] = [
+        ConsumerSubscription.self, ConsumerAssignment.self, OffsetKey.self, OffsetValue.self,
+        GroupKey.self, GroupMetadataValue.self,
+    ]
+
+    /// A message in one of its versions.
+    struct Entry {
+        var type: any WireMessage.Type
+        var version: Int16
+        var isFlexible: Bool
+        var name: String { String(describing: type) }
+    }
+
+    /// All messages and records in all versions.
+    static var entries: [Entry] {
+        var entries: [Entry] = []
+        for request in requests {
+            for version in request.api.versions {
+                for type in [request, response(of: request)] as [any WireMessage.Type] {
+                    entries.append(
+                        Entry(
+                            type: type, version: version,
+                            isFlexible: request.api.isFlexible(version)))
+                }
+            }
+        }
+        for record in records {
+            for version in record.versions {
+                let isFlexible = record.flexibleSince.map { version >= $0 } ?? false
+                entries.append(Entry(type: record, version: version, isFlexible: isFlexible))
+            }
+        }
+        return entries
+    }
+
+    private static func response(of request: any WireRequest.Type) -> any WireMessage.Type {
+        func open<Request: WireRequest>(_: Request.Type) -> any WireMessage.Type {
+            Request.Response.self
+        }
+        return open(request)
+    }
+}
+
+extension MessageCatalog.Entry {
+    /// Decodes the message; `remaining` bytes were not part of it.
+    func decode(
+        _ bytes: ByteSlice, structureBytesMax: Int = WireDecoder.structureBytesMaxDefault
+    ) throws -> (message: any WireMessage, remaining: Int) {
+        var decoder = WireDecoder(
+            bytes, version: version, isFlexible: isFlexible, structureBytesMax: structureBytesMax)
+        var message = type.init()
+        try message.decode(&decoder)
+        return (message, decoder.remaining)
+    }
+
+    func encode(_ message: any WireMessage) throws -> ByteSlice {
+        var encoder = WireEncoder(version: version, isFlexible: isFlexible)
+        var message = message
+        try message.encode(&encoder)
+        return encoder.finish()
+    }
+}
