@@ -164,27 +164,3 @@ private let exit = Option("--exit", help: "")
         for command in commands { #expect(overview.contains("  \(command.name) ")) }
     }
 }
-
-@Suite struct NearestNameTests {
-    @Test(arguments: [
-        ("dataDirectry", "dataDirectory"), ("lisen", "listen"), ("wrokers", "workers"),
-        ("SETTINGS", "settings"), ("work", "workers"),
-    ])
-    func slipsFindTheirWord(slip: String, word: String) {
-        let names = ["dataDirectory", "listen", "http", "settings", "topics", "workers"]
-        #expect(NearestName.find(slip, in: names) == word)
-    }
-
-    @Test func strangersFindNothing() {
-        #expect(NearestName.find("kafka", in: ["listen", "http"]) == nil)
-        #expect(NearestName.find("x", in: ["y"]) == nil)
-        #expect(NearestName.find("", in: ["listen"]) == nil)
-    }
-
-    @Test func distanceCountsEditsAndSwaps() {
-        #expect(NearestName.editDistance(Array("kitten"), Array("sitting")) == 3)
-        #expect(NearestName.editDistance(Array("ab"), Array("ba")) == 1)
-        #expect(NearestName.editDistance([], Array("abc")) == 3)
-        #expect(NearestName.editDistance(Array("same"), Array("same")) == 0)
-    }
-}

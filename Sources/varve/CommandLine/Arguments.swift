@@ -63,9 +63,11 @@ package struct Arguments: Sendable {
         return endpoint
     }
 
-    /// The logger that `--log-level` asks for.
-    package func logger(_ part: String) throws(CommandError) -> Logger {
-        let text = string(.logLevel) ?? "info"
+    /// The logger that `--log-level` asks for, at `standard` when it does not.
+    package func logger(
+        _ part: String, default standard: LogLevel = .info
+    ) throws(CommandError) -> Logger {
+        let text = string(.logLevel) ?? "\(standard)"
         guard let level = LogLevel.allCases.first(where: { "\($0)" == text }) else {
             throw .usage(
                 "--log-level: \"\(text)\" is none of debug, info, warning, error"

@@ -5,6 +5,8 @@ package enum CommandLineProgram {
     /// Every command, in the order of `varve --help`.
     package static let commands: [Command] = [
         VersionCommand.command
+    ] + TopicCommands.commands + [
+        ProduceCommand.command
     ]
 
     /// Runs the command that `words` name and returns the exit status: 0, 1 or 2. Blocks the

@@ -1,0 +1,144 @@
+internal import Foundation
+internal import VarveDelivery
+internal import VarvePlatform
+
+extension Configuration {
+    /// The name looked for in the working directory when `--config` is not given.
+    package static let defaultName = "varve.json"
+
+    /// The file as it stands, before paths are resolved and defaults filled in.
+    private struct File: Decodable {
+        var dataDirectory: String?
+        var listen: [String]?
+        var advertised: String?
+        var http: String?
+        var settings: [String: String]
+        var topics: [TopicDeclaration]?
+        var workers: [WorkerConfiguration]?
+
+        private enum Keys: String, CodingKey, CaseIterable {
+            case dataDirectory, listen, advertised, http, settings, topics, workers
+        }
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.strictContainer(keyedBy: Keys.self)
+            dataDirectory = try container.decodeIfPresent(String.self, forKey: .dataDirectory)
+            if container.contains(.listen) {
+                // One address is the usual case and needs no brackets.
+                if let one = try? container.decode(String.self, forKey: .listen) {
+                    listen = [one]
+                } else {
+                    listen = try container.decode([String].self, forKey: .listen)
+                }
+            }
+            advertised = try container.decodeIfPresent(String.self, forKey: .advertised)
+            http = try container.decodeIfPresent(String.self, forKey: .http)
+            settings = try container.settings(.settings)
+            topics = try container.decodeIfPresent([TopicDeclaration].self, forKey: .topics)
+            workers = try container.decodeIfPresent([WorkerConfiguration].self, forKey: .workers)
+        }
+    }
+
+    /// Reads and checks the file at `path`. Every mistake is a usage error that names the file,
+    /// the place in it, and where it helps the nearest right word.
+    package static func load(_ path: String) throws(CommandError) -> Configuration {
+        let absolute = URL(fileURLWithPath: path).standardizedFileURL.path
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(fileURLWithPath: absolute))
+        } catch {
+            let reason = (error as NSError).userInfo[NSUnderlyingErrorKey] ?? error
+            throw .usage(
+                FileManager.default.fileExists(atPath: absolute)
+                    ? "cannot read \(path): \(reason)"
+                    : "there is no configuration file \(path): varve init writes one")
+        }
+        return try parse(data, path: absolute)
+    }
+
+    /// Checks the contents of a file that stands at the absolute `path`.
+    static func parse(_ data: Data, path: String) throws(CommandError) -> Configuration {
+        let decoder = JSONDecoder()
+        decoder.allowsJSON5 = true
+        let file: File
+        do {
+            file = try decoder.decode(File.self, from: data)
+        } catch {
+            throw .usage("\(path): \(ConfigurationError(error))")
+        }
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent()
+        let configuration = Configuration(
+            path: path,
+            dataDirectory: URL(
+                fileURLWithPath: file.dataDirectory ?? "varve-data", relativeTo: directory
+            ).standardizedFileURL.path,
+            listen: file.listen ?? ["127.0.0.1:9092"], advertised: file.advertised,
+            http: file.http ?? "127.0.0.1:9644", settings: file.settings,
+            topics: file.topics ?? [], workers: (file.workers ?? []).map { $0.resolvingPaths(in: directory) })
+        try configuration.check()
+        return configuration
+    }
+
+    /// What the types alone do not say.
+    private func check() throws(CommandError) {
+        func refuse(_ place: String, _ reason: String) -> CommandError {
+            .usage("\(path): \(place): \(reason)")
+        }
+        if listen.isEmpty { throw refuse("listen", "needs at least one HOST:PORT") }
+        let addresses =
+            listen.map { ("listen", $0) } + [("advertised", advertised), ("http", http)]
+            .compactMap { place, text in text.map { (place, $0) } }
+        for (place, text) in addresses where !(place == "http" && text.isEmpty) {
+            guard Endpoint(text) != nil else {
+                throw refuse(place, "\"\(text)\" is not HOST:PORT")
+            }
+        }
+        for (place, names) in [("topics", topics.map(\.name)), ("workers", workers.map(\.name))] {
+            var seen: Set<String> = []
+            for name in names where !seen.insert(name).inserted {
+                throw refuse(place, "\"\(name)\" is there twice")
+            }
+        }
+    }
+}
+
+extension WorkerConfiguration {
+    /// The same with the sink's relative paths counted from `directory`.
+    fileprivate func resolvingPaths(in directory: URL) -> WorkerConfiguration {
+        func resolve(_ path: String) -> String {
+            URL(fileURLWithPath: path, relativeTo: directory).standardizedFileURL.path
+        }
+        var result = self
+        switch sink {
+        case .sqlite(var sqlite):
+            sqlite.path = resolve(sqlite.path)
+            result.sink = .sqlite(sqlite)
+        case .archive(var archive):
+            archive.directory = resolve(archive.directory)
+            result.sink = .archive(archive)
+        case .syslog(var syslog):
+            if case .file(let path) = syslog.destination {
+                syslog.destination = .file(resolve(path))
+            }
+            result.sink = .syslog(syslog)
+        case .elasticsearch, .splunk:
+            break
+        }
+        return result
+    }
+}
+
+extension Arguments {
+    /// The configuration that `--config` names, or ./varve.json.
+    package func configuration() throws(CommandError) -> Configuration {
+        try Configuration.load(string(.config) ?? Configuration.defaultName)
+    }
+
+    /// The same, but nil when `--config` is not given and there is no ./varve.json.
+    package func configurationIfAny() throws(CommandError) -> Configuration? {
+        if has(.config) || FileManager.default.fileExists(atPath: Configuration.defaultName) {
+            return try configuration()
+        }
+        return nil
+    }
+}
