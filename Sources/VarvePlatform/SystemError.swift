@@ -39,6 +39,16 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     /// Nobody reads the other end any more (EPIPE).
     package var isBrokenPipe: Bool { errno == EPIPE }
 
+    /// A wait that came to its end (ETIMEDOUT).
+    package static func timedOut(_ call: String, _ subject: String) -> SystemError {
+        SystemError(call: call, errno: ETIMEDOUT, subject: subject)
+    }
+
+    /// The peer speaks something else (EPROTO).
+    package static func notTheProtocol(_ call: String, _ subject: String) -> SystemError {
+        SystemError(call: call, errno: EPROTO, subject: subject)
+    }
+
     /// For simulated disks and tests, which have to make the errors that a kernel makes.
     package static let eio = EIO
     package static let enospc = ENOSPC

@@ -3,11 +3,10 @@ internal import VarvePlatform
 /// The whole of `varve`: from the words of the command line to the exit status.
 package enum CommandLineProgram {
     /// Every command, in the order of `varve --help`.
-    package static let commands: [Command] = [
-        VersionCommand.command
-    ] + TopicCommands.commands + [
-        ProduceCommand.command
-    ]
+    package static let commands: [Command] =
+        [UpCommand.command, WorkerCommand.command, InitCommand.command]
+        + TopicCommands.commands
+        + [ProduceCommand.command, VersionCommand.command]
 
     /// Runs the command that `words` name and returns the exit status: 0, 1 or 2. Blocks the
     /// calling thread until the command is done.
@@ -29,23 +28,16 @@ package enum CommandLineProgram {
         }
     }
 
-    /// Runs an async command to its end on the cooperative threads while this one waits.
     private static func runBlocking(
         _ command: Command, _ arguments: Arguments
     ) throws(CommandError) {
-        let done = Lock<Result<Void, CommandError>?>(nil)
-        Task.detached {
-            let result: Result<Void, CommandError>
+        let result: Result<Void, CommandError> = Blocking.wait {
             do throws(CommandError) {
-                try await command.run(arguments)
-                result = .success(())
+                return .success(try await command.run(arguments))
             } catch {
-                result = .failure(error)
+                return .failure(error)
             }
-            done.withLock { $0 = result }
-            done.signal()
         }
-        guard let result = done.wait({ $0 }) else { return }
         try result.get()
     }
 }

@@ -62,13 +62,7 @@ package struct Configuration: Sendable {
 
     /// Where a client on this machine finds the broker.
     package var bootstrap: [Endpoint] {
-        listen.compactMap { text in
-            guard var endpoint = Endpoint(text) else { return nil }
-            // A wildcard listens everywhere and can be connected to nowhere.
-            if endpoint.host == "0.0.0.0" { endpoint.host = "127.0.0.1" }
-            if endpoint.host == "::" { endpoint.host = "::1" }
-            return endpoint
-        }
+        listen.compactMap { Endpoint($0)?.reachable }
     }
 
     package func worker(_ name: String) throws(CommandError) -> WorkerConfiguration {
