@@ -6,7 +6,8 @@ package enum CommandLineProgram {
     package static let commands: [Command] =
         [UpCommand.command, WorkerCommand.command, InitCommand.command]
         + TopicCommands.commands
-        + [ProduceCommand.command, VersionCommand.command]
+        + [ProduceCommand.command, ConsumeCommand.command] + GroupCommands.commands
+        + [VersionCommand.command]
 
     /// Runs the command that `words` name and returns the exit status: 0, 1 or 2. Blocks the
     /// calling thread until the command is done.

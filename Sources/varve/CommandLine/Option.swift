@@ -31,7 +31,7 @@ extension Option {
     static let help = Option("--help", "-h", help: "show this help and end")
     static let json = Option("--json", "-J", help: "print JSON for programs instead of text")
     static let config = Option(
-        "--config-file", "--config", "-c", value: "FILE",
+        "--config-file", "--config", value: "FILE",
         help: "the configuration file; ./varve.json where there is one")
     static let logLevel = Option(
         "--log-level", value: "LEVEL",

@@ -6,14 +6,18 @@ package struct Table {
     private let alignments: [Alignment]
     private var rows: [[String]] = []
 
-    package init(_ columns: (String, Alignment)...) {
+    package init(_ columns: (String, Alignment)...) { self.init(columns) }
+
+    package init(_ columns: [(String, Alignment)]) {
         titles = columns.map { $0.0 }
         alignments = columns.map { $0.1 }
     }
 
     /// Adds a row; it has as many cells as there are columns. An empty cell shows as `-`, as
     /// Kafka's own tools show what is not there.
-    package mutating func row(_ cells: String...) {
+    package mutating func row(_ cells: String...) { row(cells) }
+
+    package mutating func row(_ cells: [String]) {
         precondition(cells.count == titles.count)
         rows.append(cells.map { $0.isEmpty ? "-" : $0 })
     }
