@@ -2,8 +2,10 @@
 #include "CVarvePlatform.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 
 int varve_epoll_ctl(int poller, int operation, int descriptor, uint32_t events, uint64_t token) {
@@ -38,4 +40,10 @@ void varve_name_thread(const char *name) {
     char cut[16] = {0};
     strncpy(cut, name, 15);
     pthread_setname_np(pthread_self(), cut);
+}
+
+int varve_unacknowledged(int descriptor)
+{
+    int count = 0;
+    return ioctl(descriptor, SIOCOUTQ, &count) == 0 ? count : -1;
 }

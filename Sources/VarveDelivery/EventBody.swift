@@ -69,4 +69,12 @@ extension JSONNode {
 extension ByteSlice {
     /// RFC 4648 section 4.
     package var base64: String { withUnsafeBytes { Data($0).base64EncodedString() } }
+
+    /// The bytes that `base64` stands for; nil when it is not RFC 4648 section 4.
+    package init?(base64: ByteSlice) {
+        guard let data = base64.withUnsafeBytes({ Data(base64Encoded: Data($0)) }) else {
+            return nil
+        }
+        self = data.withUnsafeBytes { ByteSlice(copying: $0) }
+    }
 }

@@ -1,3 +1,4 @@
+internal import CVarvePlatform
 internal import Glibc
 
 /// A host name or address and a TCP port, as in `127.0.0.1:9092` or `[::1]:9092`.
@@ -179,6 +180,13 @@ package struct Socket: ~Copyable, Sendable {
     /// Waits until the socket takes bytes (or has ended); false after `timeoutMilliseconds`.
     package func waitWritable(timeoutMilliseconds: Int32) throws(SystemError) -> Bool {
         try wait(events: Int16(POLLOUT), timeoutMilliseconds: timeoutMilliseconds)
+    }
+
+    /// Sent bytes that the peer's machine has not acknowledged yet (tcp(7), SIOCOUTQ).
+    package func unacknowledgedBytes() throws(SystemError) -> Int {
+        let count = varve_unacknowledged(descriptor)
+        if count < 0 { throw failure("ioctl(SIOCOUTQ)") }
+        return Int(count)
     }
 
     /// Ends both directions; a thread or poller waiting on the socket wakes.

@@ -57,6 +57,10 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     package static let enotempty = ENOTEMPTY
     package static let edquot = EDQUOT
     package static let erofs = EROFS
+    package static let eacces = EACCES
+    package static let eperm = EPERM
+    package static let etimedout = ETIMEDOUT
+    package static let econnreset = ECONNRESET
     package static let eagain = EAGAIN
     package static let fileTooBig = EFBIG
 }

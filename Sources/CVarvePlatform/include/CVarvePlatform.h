@@ -35,4 +35,7 @@ int varve_die_with_parent(int signal);
 /// pthread_setname_np on the calling thread, cut to 15 bytes.
 void varve_name_thread(const char *name);
 
+/// ioctl(SIOCOUTQ): sent bytes that the peer has not acknowledged. Returns their count or -1.
+int varve_unacknowledged(int descriptor);
+
 #endif

@@ -24,16 +24,16 @@ package struct JSONObject: Sendable {
     package var isEmpty: Bool { members.isEmpty }
 
     /// The value at `path`, found as `JSONValue.field` finds it.
-    package func field(_ path: FieldPath) -> JSONNode? { field(path.dotted) }
+    package func field(_ path: FieldPath) -> JSONNode? { field(dotted: path.dotted) }
 
-    private func field(_ dotted: ByteSlice) -> JSONNode? {
+    private func field(dotted: ByteSlice) -> JSONNode? {
         for member in members {
             if member.name == dotted { return member.value }
             guard let rest = FieldPath.rest(of: dotted, after: member.name) else { continue }
             let found: JSONNode? =
                 switch member.value {
-                case .object(let object): object.field(rest)
-                case .value(let value): value.field(rest).map { .value($0) }
+                case .object(let object): object.field(dotted: rest)
+                case .value(let value): value.field(dotted: rest).map { .value($0) }
                 }
             if let found { return found }
         }

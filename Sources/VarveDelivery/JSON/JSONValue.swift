@@ -84,15 +84,15 @@ package struct JSONValue: Sendable {
     /// The value at `path` below this object: `source.ip` finds the member `ip` of the member
     /// `source`, and also a member that is itself called `source.ip`, as shippers write both.
     /// The first that matches counts; nil when none does.
-    package func field(_ path: FieldPath) -> JSONValue? { field(path.dotted) }
+    package func field(_ path: FieldPath) -> JSONValue? { field(dotted: path.dotted) }
 
-    package func field(_ dotted: ByteSlice) -> JSONValue? {
+    func field(dotted: ByteSlice) -> JSONValue? {
         var found: JSONValue?
         forEachMember { name, value in
             if name == dotted {
                 found = value
             } else if let rest = FieldPath.rest(of: dotted, after: name), value.kind == .object {
-                found = value.field(rest)
+                found = value.field(dotted: rest)
             }
             return found == nil
         }
