@@ -51,22 +51,32 @@ enum UpCommand {
         }
     }
 
-    /// Whether the broker answers on its own ports. Refused connections are what one sees until
-    /// it does, and not worth a word.
+    /// Whether the broker answers on its own ports, which it opens before it has recovered its
+    /// log. Refused connections are what one sees until then, and not worth a word.
     private static func isReady(_ configuration: Configuration) -> Bool {
-        do throws(SystemError) {
-            if let http = configuration.http.flatMap({ Endpoint($0) }) {
+        if let http = configuration.http.flatMap({ Endpoint($0) }) {
+            do throws(SystemError) {
                 let answer = try LocalHTTP.request(
                     "GET", http.reachable, "/health", timeoutMilliseconds: 1000)
-                return answer.status == 200
+                // A broker with a sick partition is not healthy but does serve the others.
+                return answer.status == 200 || answer.body.firstIndex(of: "\"degraded\"") != nil
+            } catch {
+                return false
             }
-            // A broker listens only after its log is recovered.
-            if let endpoint = configuration.bootstrap.first {
-                _ = try Socket.connect(endpoint, timeoutMilliseconds: 1000)
+        }
+        return Blocking.wait {
+            var client = ClientConfiguration(
+                bootstrap: configuration.bootstrap, clientID: "varve-up")
+            client.callTimeoutMilliseconds = 1000
+            let cluster = Cluster(client)
+            var isReady = true
+            do throws(ClientError) {
+                _ = try await cluster.metadata(topics: [])
+            } catch {
+                isReady = false
             }
-            return true
-        } catch {
-            return false
+            await cluster.close()
+            return isReady
         }
     }
 

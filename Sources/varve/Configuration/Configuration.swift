@@ -48,7 +48,7 @@ package struct Configuration: Sendable {
     package let listen: [String]
     /// What clients are told to connect to, where that is not what `listen` says.
     package let advertised: String?
-    /// Where metrics, health and status are served; nil for nowhere.
+    /// Where metrics, health and status are served; nil (`http: null` or `""`) for nowhere.
     package let http: String?
     /// Broker settings by Kafka's names.
     package let settings: [String: String]

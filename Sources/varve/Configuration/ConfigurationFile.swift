@@ -11,7 +11,7 @@ extension Configuration {
         var dataDirectory: String?
         var listen: [String]?
         var advertised: String?
-        var http: String?
+        var http: String
         var settings: [String: String]
         var topics: [TopicDeclaration]?
         var workers: [WorkerConfiguration]?
@@ -32,7 +32,10 @@ extension Configuration {
                 }
             }
             advertised = try container.decodeIfPresent(String.self, forKey: .advertised)
-            http = try container.decodeIfPresent(String.self, forKey: .http)
+            http =
+                container.contains(.http)
+                ? try container.decodeIfPresent(String.self, forKey: .http) ?? ""
+                : "127.0.0.1:9644"
             settings = try container.settings(.settings)
             topics = try container.decodeIfPresent([TopicDeclaration].self, forKey: .topics)
             workers = try container.decodeIfPresent([WorkerConfiguration].self, forKey: .workers)
@@ -73,8 +76,9 @@ extension Configuration {
                 fileURLWithPath: file.dataDirectory ?? "varve-data", relativeTo: directory
             ).standardizedFileURL.path,
             listen: file.listen ?? ["127.0.0.1:9092"], advertised: file.advertised,
-            http: file.http ?? "127.0.0.1:9644", settings: file.settings,
-            topics: file.topics ?? [], workers: (file.workers ?? []).map { $0.resolvingPaths(in: directory) })
+            http: file.http.isEmpty ? nil : file.http, settings: file.settings,
+            topics: file.topics ?? [],
+            workers: (file.workers ?? []).map { $0.resolvingPaths(in: directory) })
         try configuration.check()
         return configuration
     }
@@ -88,7 +92,7 @@ extension Configuration {
         let addresses =
             listen.map { ("listen", $0) } + [("advertised", advertised), ("http", http)]
             .compactMap { place, text in text.map { (place, $0) } }
-        for (place, text) in addresses where !(place == "http" && text.isEmpty) {
+        for (place, text) in addresses {
             guard Endpoint(text) != nil else {
                 throw refuse(place, "\"\(text)\" is not HOST:PORT")
             }
