@@ -55,6 +55,10 @@ package protocol DiskFile: AnyObject, Sendable {
     /// Writes all of `bytes`. On an error any part of them may have been written.
     /// On return they are in the page cache, not on disk.
     func write(_ bytes: UnsafeRawBufferPointer, at position: Int64) throws(SystemError)
+    /// Writes `head` and then `body` behind it, in one call where the system has one.
+    func write(
+        _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, at position: Int64
+    ) throws(SystemError)
     /// Cuts or extends (with zeros) the file to `size`.
     func truncate(to size: Int64) throws(SystemError)
     /// Makes the file's bytes and size durable (fdatasync). After an error nothing is known about
@@ -62,6 +66,15 @@ package protocol DiskFile: AnyObject, Sendable {
     func syncData() throws(SystemError)
     /// Drops the file's clean pages from the cache, so that the next read asks the device.
     func dropCache() throws(SystemError)
+}
+
+extension DiskFile {
+    package func write(
+        _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, at position: Int64
+    ) throws(SystemError) {
+        try write(head, at: position)
+        try write(body, at: position + Int64(head.count))
+    }
 }
 
 extension Disk {

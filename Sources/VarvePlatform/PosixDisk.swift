@@ -136,6 +136,35 @@ package final class PosixFile: DiskFile {
         }
     }
 
+    package func write(
+        _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, at position: Int64
+    ) throws(SystemError) {
+        let first = UnsafeRawBufferPointer(
+            rebasing: body.prefix(max(0, Self.writeBytesMax - head.count)))
+        let count = withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { pieces in
+            pieces[0] = iovec(
+                iov_base: UnsafeMutableRawPointer(mutating: head.baseAddress),
+                iov_len: head.count)
+            pieces[1] = iovec(
+                iov_base: UnsafeMutableRawPointer(mutating: first.baseAddress),
+                iov_len: first.count)
+            return retryingInterrupts {
+                pwritev(descriptor, pieces.baseAddress!, 2, off_t(position))
+            }
+        }
+        if count < 0 { throw failure("pwritev") }
+        // What the one call left goes the plain way.
+        if count < head.count {
+            try write(UnsafeRawBufferPointer(rebasing: head[count...]), at: position + Int64(count))
+        }
+        let bodyDone = max(0, count - head.count)
+        if bodyDone < body.count {
+            try write(
+                UnsafeRawBufferPointer(rebasing: body[bodyDone...]),
+                at: position + Int64(head.count + bodyDone))
+        }
+    }
+
     package func truncate(to size: Int64) throws(SystemError) {
         guard retryingInterrupts({ ftruncate(descriptor, off_t(size)) }) == 0 else {
             throw failure("ftruncate")
