@@ -1,0 +1,192 @@
+package import VarvePlatform
+internal import VarveRecords
+
+/// What an append did.
+package struct AppendResult: Equatable, Sendable {
+    package let baseOffset: Int64
+    package let lastOffset: Int64
+    /// The time the batch was stamped with; -1 unless `message.timestamp.type` is LogAppendTime.
+    package let appendTime: Int64
+    /// The batch was in the log already (an idempotent producer's retry); the offsets are the
+    /// first time's. It is acknowledged like any other: when `lastOffset` is durable.
+    package let isDuplicate: Bool
+    package let logStartOffset: Int64
+}
+
+extension PartitionLog {
+    /// Appends `batch` to the end of the log and returns its offsets.
+    ///
+    /// On return the bytes are in the page cache, not on disk, and a commit is under way: await
+    /// `whenDurable(lastOffset + 1)` before acknowledging (I1). All of the batch is appended or
+    /// nothing (I4).
+    /// - Parameter batch: exactly one version 2 batch with base offset 0; its checksum need not
+    ///   be verified yet.
+    /// - Parameter now: wall clock, ms since 1970.
+    /// - Throws: `.badBatch`, `.invalidRecord`, `.invalidTimestamp`, `.batchTooLarge`,
+    ///   `.segmentTooSmall`, `.outOfOrderSequence`, `.invalidProducerEpoch`: the batch is at fault
+    ///   and the log unchanged. `.full`: no space, the log is unchanged, try again later. `.io`:
+    ///   the write failed and the partition is offline now; `.poisoned`: it was before.
+    package func append(_ batch: ByteSlice, now: Int64) throws(LogError) -> AppendResult {
+        let header = try BatchCheck.header(of: batch, now: now)
+        do throws(LogError) {
+            let (result, mustSubmit) = try state.withLock { (state) throws(LogError) in
+                let result = try append(header, batch, to: &state, now: now)
+                let mustSubmit = !state.isQueued && !result.isDuplicate
+                if mustSubmit { state.isQueued = true }
+                return (result, mustSubmit)
+            }
+            if mustSubmit { store.commit.submit(self) }
+            return result
+        } catch {
+            // A failed write has taken the partition offline: whoever waits must hear of it.
+            if case .io = error, !isOnline { poison(error) }
+            throw error
+        }
+    }
+
+    private func append(
+        _ header: RecordBatchHeader, _ batch: ByteSlice, to state: inout State, now: Int64
+    ) throws(LogError) -> AppendResult {
+        if let failure = failure(of: state) { throw failure }
+        try BatchCheck.check(header, batch, state.configuration, now: now)
+        if header.hasProducer, case .duplicate(let earlier) = try state.producers.check(header) {
+            return AppendResult(
+                baseOffset: earlier.firstOffset, lastOffset: earlier.lastOffset, appendTime: -1,
+                isDuplicate: true, logStartOffset: state.startOffset)
+        }
+        var stamped = header
+        stamped.baseOffset = state.endOffset
+        stamped.partitionLeaderEpoch = 0
+        var bytes = batch
+        if state.configuration.usesAppendTime {
+            (stamped, bytes) = Self.withAppendTime(now, stamped, batch)
+        }
+        try loadActiveIndexes(of: &state)
+        if Self.mustRoll(state, for: stamped, now: now) { try roll(&state) }
+        try write(stamped, bytes, to: &state)
+
+        state.active.note(
+            stamped, appendTime: now, indexIntervalBytes: state.configuration.indexIntervalBytes)
+        state.producers.note(stamped, appendTime: now)
+        state.endOffset = stamped.nextOffset
+        state.bytesSinceMark += Int64(bytes.count)
+        state.lastUseTime = now
+        if state.unmarkedSince == nil { state.unmarkedSince = now }
+        return AppendResult(
+            baseOffset: stamped.baseOffset, lastOffset: stamped.lastOffset,
+            appendTime: state.configuration.usesAppendTime ? now : -1, isDuplicate: false,
+            logStartOffset: state.startOffset)
+    }
+
+    /// Writes the batch behind the active segment's last one.
+    private func write(
+        _ header: RecordBatchHeader, _ batch: ByteSlice, to state: inout State
+    ) throws(LogError) {
+        let isNew = !state.active.exists
+        let file: any DiskFile
+        do throws(SystemError) {
+            file = try state.active.open()
+            if isNew { state.needsDirectorySync = true }
+        } catch {
+            throw LogError(error)
+        }
+        let position = state.active.byteCount
+        do throws(SystemError) {
+            // The header is copied to be stamped; the records go to the disk from where they are.
+            try withUnsafeTemporaryAllocation(
+                byteCount: RecordBatchHeader.byteCount, alignment: 8
+            ) { head throws(SystemError) in
+                try batch.withUnsafeBytes { (raw) throws(SystemError) in
+                    head.copyMemory(
+                        from: UnsafeRawBufferPointer(
+                            rebasing: raw[..<RecordBatchHeader.byteCount]))
+                    RecordBatchHeader.stamp(
+                        head, baseOffset: header.baseOffset, partitionLeaderEpoch: 0)
+                    try file.write(
+                        UnsafeRawBufferPointer(head),
+                        UnsafeRawBufferPointer(
+                            rebasing: raw[RecordBatchHeader.byteCount...]),
+                        at: position)
+                }
+            }
+        } catch {
+            guard error.isFull else {
+                state.status = .offline(.io(error))
+                throw .io(error)
+            }
+            // Nothing half-written stays: the log is as it was, and goes on when space returns.
+            do throws(SystemError) {
+                try file.truncate(to: position)
+            } catch {
+                state.status = .offline(.io(error))
+                throw .io(error)
+            }
+            throw .full(error)
+        }
+    }
+
+    /// The batch with its times set to `now`, as `message.timestamp.type` LogAppendTime wants it.
+    /// The attributes and the newest timestamp are under the checksum, so that is made anew.
+    private static func withAppendTime(
+        _ now: Int64, _ header: RecordBatchHeader, _ batch: ByteSlice
+    ) -> (RecordBatchHeader, ByteSlice) {
+        var header = header
+        header.attributes.rawValue |= BatchAttributes(usesAppendTime: true).rawValue
+        header.maxTimestamp = now
+        let bytes = ByteSlice(filling: batch.count) { buffer in
+            batch.withUnsafeBytes { buffer.copyMemory(from: $0) }
+            buffer.storeBytes(
+                of: header.attributes.rawValue.bigEndian, toByteOffset: 21, as: UInt16.self)
+            buffer.storeBytes(of: now.bigEndian, toByteOffset: 35, as: Int64.self)
+            let checksum = CRC32C.checksum(
+                UnsafeRawBufferPointer(rebasing: buffer[RecordBatchHeader.checkedFrom...]))
+            buffer.storeBytes(of: checksum.bigEndian, toByteOffset: 17, as: UInt32.self)
+            return batch.count
+        }
+        return (header, bytes)
+    }
+
+    // MARK: Rolling
+
+    private static func mustRoll(
+        _ state: State, for header: RecordBatchHeader, now: Int64
+    ) -> Bool {
+        let active = state.active
+        return !active.hasRoom(
+            bytes: header.totalByteCount, lastOffset: header.lastOffset,
+            segmentBytes: state.configuration.segmentBytes)
+            || isExpired(active, state.configuration, now: now)
+    }
+
+    /// Whether the active segment has been open for `segment.ms`.
+    static func isExpired(
+        _ active: Segment, _ configuration: TopicConfiguration, now: Int64
+    ) -> Bool {
+        active.byteCount > 0 && active.firstAppendTime >= 0
+            && now - active.firstAppendTime >= configuration.segmentMilliseconds
+    }
+
+    /// Closes the active segment and begins a new one at the end offset. Its name and the old
+    /// segment's last bytes become durable with the next commit, before anything in it counts.
+    /// - Throws: `.full`, `.io` when the file cannot be made; the log is unchanged.
+    func roll(_ state: inout State) throws(LogError) {
+        var next = Segment(disk: store.disk, directory: directory, base: state.endOffset)
+        do throws(SystemError) {
+            _ = try next.open()
+        } catch {
+            throw LogError(error)
+        }
+        state.needsDirectorySync = true
+        state.active.noteTime()
+        // Where damage took the end of the segment, the gap counts as its own.
+        state.active.nextOffset = state.endOffset
+        state.active.producersAtEnd = state.producers.bytes
+        state.active.producerCountAtEnd = state.producers.count
+        state.segments.append(next)
+    }
+
+    /// An idle partition has let go of its index entries: fetches them back, or builds them anew.
+    func loadActiveIndexes(of state: inout State) throws(LogError) {
+        try loadIndexes(of: &state.active, state.configuration)
+    }
+}

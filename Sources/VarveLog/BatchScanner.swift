@@ -1,0 +1,99 @@
+internal import VarvePlatform
+internal import VarveRecords
+
+/// Reads a segment file from some position on and tells, place by place, whether a valid batch
+/// stands there. Bounded memory: one window, whatever the size of a batch.
+struct BatchScanner {
+    let file: any DiskFile
+    let size: Int64
+    private var window: UnsafeMutableRawBufferPointer
+    private var windowStart: Int64 = 0
+    private var windowCount = 0
+
+    static let windowBytes = 1 << 20
+
+    /// `window` is memory of `windowBytes` that the caller keeps while the scanner lives.
+    init(file: any DiskFile, size: Int64, window: UnsafeMutableRawBufferPointer) {
+        precondition(window.count >= RecordBatchHeader.byteCount)
+        self.file = file
+        self.size = size
+        self.window = window
+    }
+
+    /// The bytes at `position`, as many as are there up to `count`, which must fit the window.
+    private mutating func bytes(
+        at position: Int64, _ count: Int
+    ) throws(SystemError) -> UnsafeRawBufferPointer {
+        if position < windowStart || position + Int64(count) > windowStart + Int64(windowCount) {
+            windowStart = position
+            windowCount = try file.read(
+                into: UnsafeMutableRawBufferPointer(
+                    rebasing: window[..<Int(min(Int64(window.count), max(0, size - position)))]),
+                at: position)
+        }
+        let from = Int(position - windowStart)
+        return UnsafeRawBufferPointer(
+            rebasing: window[from..<min(from + count, windowCount)])
+    }
+
+    /// The batch at `position` when it is whole and its checksum right, else nil.
+    mutating func batch(at position: Int64) throws(SystemError) -> RecordBatchHeader? {
+        let head = try bytes(at: position, RecordBatchHeader.byteCount)
+        guard let header = try? RecordBatchHeader(parsing: head), header.lastOffsetDelta >= 0,
+            Int64(header.totalByteCount) <= size - position
+        else { return nil }
+        var checksum: UInt32 = 0
+        var at = position + Int64(RecordBatchHeader.checkedFrom)
+        let end = position + Int64(header.totalByteCount)
+        while at < end {
+            let piece = try bytes(at: at, Int(min(Int64(window.count), end - at)))
+            guard !piece.isEmpty else { return nil }
+            checksum = CRC32C.checksum(piece, seed: checksum)
+            at += Int64(piece.count)
+        }
+        return checksum == header.checksum ? header : nil
+    }
+
+    /// The first position from `start` on where a valid batch stands whose base offset is within
+    /// `offsets`; nil when there is none.
+    mutating func nextBatch(
+        from start: Int64, offsets: Range<Int64>
+    ) throws(SystemError) -> Int64? {
+        var position = start
+        while size - position >= Int64(RecordBatchHeader.byteCount) {
+            let piece = try bytes(at: position, window.count)
+            guard piece.count >= RecordBatchHeader.byteCount else { return nil }
+            // The cheap tests first: the magic byte, the epoch that this log always writes, and
+            // an offset that can be.
+            var candidate: Int?
+            for at in 0...(piece.count - RecordBatchHeader.byteCount)
+            where piece[at + 16] == 2 {
+                let offset = Int64(
+                    bigEndian: piece.loadUnaligned(fromByteOffset: at, as: Int64.self))
+                let epoch = piece.loadUnaligned(fromByteOffset: at + 12, as: Int32.self)
+                if offsets.contains(offset), epoch == 0 {
+                    candidate = at
+                    break
+                }
+            }
+            guard let candidate else {
+                position += Int64(piece.count - RecordBatchHeader.byteCount + 1)
+                continue
+            }
+            position += Int64(candidate)
+            if try batch(at: position) != nil { return position }
+            position += 1
+        }
+        return nil
+    }
+
+    /// Runs `body` with a window.
+    static func withWindow<Result, Failure: Error>(
+        _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let window = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: windowBytes, alignment: 4096)
+        defer { window.deallocate() }
+        return try body(window)
+    }
+}

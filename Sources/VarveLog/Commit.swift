@@ -1,0 +1,106 @@
+internal import VarvePlatform
+
+extension PartitionLog {
+    /// Calls `completion` once, when everything below `end` is durable (nil) or when that cannot
+    /// happen any more (the error). On a committer thread, or at once on this one where the
+    /// answer is known. Hold no lock that `completion` takes.
+    package func whenDurable(_ end: Int64, _ completion: @escaping @Sendable (LogError?) -> Void) {
+        let answer: LogError?? = state.withLock { state in
+            if let failure = failure(of: state) { return .some(failure) }
+            if state.durable.end >= end { return .some(nil) }
+            state.waiters.append(Waiter(end: end, completion: completion))
+            return nil
+        }
+        if let answer { completion(answer) }
+    }
+
+    /// What one commit covers, as it stood when the commit began.
+    struct CommitWork {
+        var files: [any DiskFile] = []
+        var syncsDirectory = false
+        let target: DurablePoint
+        let generation: Int
+        var upkeep = UpkeepWork()
+    }
+
+    /// Makes everything appended so far durable, acknowledges it, and queues the partition again
+    /// if more was appended meanwhile. Called by the committer, one call at a time.
+    func commitOnce() {
+        guard let work = beginCommit() else { return }
+        do throws(SystemError) {
+            // Oldest first: a later segment never becomes durable in front of an earlier one
+            // that was acknowledged with it.
+            for file in work.files { try file.syncData() }
+            if work.syncsDirectory { try store.disk.syncDirectory(directory) }
+        } catch {
+            // Never a second time: after a failed sync the next one lies (I6).
+            poison(.io(error))
+            return
+        }
+        acknowledge(work)
+        if !work.upkeep.isEmpty { perform(work.upkeep) }
+        let mustSubmit = state.withLock { state in
+            guard case .online = state.status else { return false }
+            state.isQueued = state.endOffset > state.durable.end || state.needsMark
+            return state.isQueued
+        }
+        if mustSubmit { store.commit.submit(self) }
+    }
+
+    private func beginCommit() -> CommitWork? {
+        let result: Result<CommitWork?, LogError> = state.withLock { state in
+            guard case .online = state.status else { return .success(nil) }
+            var work = CommitWork(
+                target: DurablePoint(
+                    end: state.endOffset, segmentBase: state.active.base,
+                    position: state.active.byteCount),
+                generation: state.generation)
+            work.syncsDirectory = state.needsDirectorySync
+            state.needsDirectorySync = false
+            do throws(SystemError) {
+                for index in state.segments.indices
+                where Self.isDirty(state.segments[index], state.durable) {
+                    work.files.append(try state.segments[index].open())
+                }
+                work.upkeep = try planUpkeep(&state)
+            } catch {
+                return .failure(.io(error))
+            }
+            return .success(work)
+        }
+        switch result {
+        case .success(let work): return work
+        case .failure(let error):
+            poison(error)
+            return nil
+        }
+    }
+
+    /// Whether the segment may have bytes that no sync has covered.
+    private static func isDirty(_ segment: Segment, _ durable: DurablePoint) -> Bool {
+        guard segment.exists, segment.base >= durable.segmentBase else { return false }
+        return segment.base > durable.segmentBase || segment.byteCount > durable.position
+    }
+
+    /// Moves the durable end and tells everybody who waited for it.
+    private func acknowledge(_ work: CommitWork) {
+        let done = state.withLock { state -> [Waiter]? in
+            // A write may have failed while the sync ran: then nothing is acknowledged (I6).
+            guard case .online = state.status, work.generation == state.generation,
+                work.target.end > state.durable.end
+            else { return nil }
+            state.durable = work.target
+            let end = work.target.end
+            guard state.waiters.contains(where: { $0.end > end }) else {
+                defer { state.waiters = [] }
+                return state.waiters
+            }
+            let done = state.waiters.filter { $0.end <= end }
+            state.waiters.removeAll { $0.end <= end }
+            return done
+        }
+        guard let done else { return }
+        for waiter in done { waiter.completion(nil) }
+        notifyObserver()
+    }
+}

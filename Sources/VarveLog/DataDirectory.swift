@@ -1,0 +1,258 @@
+package import VarvePlatform
+
+/// A directory of topics, held by one process.
+///
+///     <path>/varve.lock             locked, and names the holder
+///     <path>/meta.json              format, cluster id, node id
+///     <path>/producer-ids           the next block of producer ids
+///     <path>/topics/<topic>/        topic.json and one directory for each partition
+///     <path>/quarantine/            what recovery set aside
+///
+/// All verbs may be called from any thread.
+package final class DataDirectory: Sendable {
+    package let path: String
+    package let clusterID: String
+    package let nodeID: Int32
+    /// What the last `open` found.
+    package let recovery: RecoveryReport
+
+    let options: DataDirectoryOptions
+    let store: LogStore
+    private let lockFile: any DiskFile
+    private let producerIDs: ProducerIDs
+    private let registry: Lock<Registry>
+    /// Held while topics are made, changed or deleted, one at a time.
+    private let changes = Lock<Void>(())
+
+    private struct Registry {
+        var byName: [String: Topic] = [:]
+        var byID: [UniqueID: Topic] = [:]
+        var isClosed = false
+    }
+
+    private init(
+        path: String, meta: DirectoryMeta, recovery: RecoveryReport, topics: [Topic],
+        options: DataDirectoryOptions, store: LogStore, lockFile: any DiskFile,
+        producerIDs: ProducerIDs
+    ) {
+        self.path = path
+        clusterID = "\(meta.clusterID)"
+        nodeID = meta.nodeID
+        self.recovery = recovery
+        self.options = options
+        self.store = store
+        self.lockFile = lockFile
+        self.producerIDs = producerIDs
+        var registry = Registry()
+        for topic in topics {
+            registry.byName[topic.name] = topic
+            registry.byID[topic.id] = topic
+        }
+        self.registry = Lock(registry)
+    }
+
+    /// Locks the directory (made when missing), and recovers every partition in it.
+    ///
+    /// A partition that cannot be recovered (a sick disk, no space to set damage aside) comes up
+    /// offline and is reported; the others are unharmed.
+    /// - Parameter now: wall clock, ms since 1970.
+    /// - Throws: `.directoryLocked`, `.newerFormat`, `.corrupt` (meta.json), `.io`, `.full`.
+    package static func open(
+        path: String, disk: any Disk, options: DataDirectoryOptions, now: Int64, logger: Logger?
+    ) throws(LogError) -> DataDirectory {
+        do throws(SystemError) {
+            try disk.createDirectory(path)
+        } catch {
+            throw LogError(error)
+        }
+        let lockFile = try DirectoryLock.take(path + "/varve.lock", disk, now: now)
+        let meta = try DirectoryMeta.loadOrMake(path, disk, nodeID: options.nodeID)
+        do throws(SystemError) {
+            try disk.createDirectory(path + "/topics")
+            try disk.createDirectory(path + "/quarantine")
+            try disk.syncDirectory(path)
+        } catch {
+            throw LogError(error)
+        }
+        let producerIDs = try ProducerIDs(path: path + "/producer-ids", directory: path, disk: disk)
+        let store = LogStore(
+            disk: disk, commit: GroupCommit(options.commit), logger: logger,
+            quarantine: path + "/quarantine",
+            producerExpiryMilliseconds: options.producerExpiryMilliseconds)
+        do throws(LogError) {
+            let (topics, report) = try TopicDirectory.openAll(
+                path + "/topics", store: store, options: options, now: now)
+            return DataDirectory(
+                path: path, meta: meta, recovery: report, topics: topics, options: options,
+                store: store, lockFile: lockFile, producerIDs: producerIDs)
+        } catch {
+            store.commit.stop()
+            throw error
+        }
+    }
+
+    // MARK: Topics
+
+    /// Whether `name` may name a topic: 1 to 249 of `a-zA-Z0-9._-`, and not `.` or `..`.
+    package static func isValidTopicName(_ name: String) -> Bool { TopicName.isValid(name) }
+
+    package func topic(_ name: String) -> Topic? { registry.withLock { $0.byName[name] } }
+    package func topic(id: UniqueID) -> Topic? { registry.withLock { $0.byID[id] } }
+
+    /// All topics, sorted by name.
+    package var topics: [Topic] {
+        registry.withLock { Array($0.byName.values) }.sorted { $0.name < $1.name }
+    }
+
+    /// Makes a topic; durable on return.
+    /// - Throws: `.invalidTopicName`, `.topicExists`, `.invalidPartitionCount`,
+    ///   `.invalidConfiguration`, `.full`, `.io`, `.closed`; there is no topic then, after a
+    ///   restart neither.
+    @discardableResult
+    package func createTopic(
+        _ name: String, partitions: Int, overrides: [String: String] = [:], now: Int64
+    ) throws(LogError) -> Topic {
+        try changes.withLock { (_) throws(LogError) in
+            try checkOpen()
+            guard TopicName.isValid(name) else { throw .invalidTopicName(name) }
+            guard topic(name) == nil else { throw .topicExists(name) }
+            try checkPartitionCount(partitions, adding: partitions)
+            let configuration = try TopicConfiguration(
+                overrides: overrides, defaults: options.topicDefaults)
+            let topic = try TopicDirectory.create(
+                name, partitions: partitions, configuration: configuration,
+                in: path + "/topics", store: store)
+            registry.withLock { registry in
+                registry.byName[name] = topic
+                registry.byID[topic.id] = topic
+            }
+            return topic
+        }
+    }
+
+    /// Deletes a topic with its records; durable on return. Readers in flight finish.
+    /// - Throws: `.unknownTopic`, `.io`, `.closed`.
+    package func deleteTopic(_ name: String) throws(LogError) {
+        try changes.withLock { (_) throws(LogError) in
+            try checkOpen()
+            guard let topic = topic(name) else { throw .unknownTopic(name) }
+            try TopicDirectory.markDeleted(topic, in: path + "/topics", store: store)
+            registry.withLock { registry in
+                registry.byName[name] = nil
+                registry.byID[topic.id] = nil
+            }
+            for partition in topic.partitions { partition.delete() }
+            TopicDirectory.removeDeleted(topic, in: path + "/topics", store: store)
+        }
+    }
+
+    /// Gives a topic more partitions, `total` in all; durable on return.
+    /// - Throws: `.unknownTopic`, `.invalidPartitionCount`, `.full`, `.io`, `.closed`.
+    package func addPartitions(_ name: String, total: Int) throws(LogError) {
+        try changes.withLock { (_) throws(LogError) in
+            try checkOpen()
+            guard let topic = topic(name) else { throw .unknownTopic(name) }
+            let count = topic.partitions.count
+            guard total > count else {
+                throw .invalidPartitionCount(total, reason: "there are \(count) already")
+            }
+            try checkPartitionCount(total, adding: total - count)
+            try TopicDirectory.addPartitions(topic, total: total, store: store)
+        }
+    }
+
+    /// Replaces what the topic sets itself; durable on return, in force at once.
+    /// - Throws: `.unknownTopic`, `.invalidConfiguration`, `.full`, `.io`, `.closed`.
+    package func setConfiguration(
+        _ name: String, overrides: [String: String]
+    ) throws(LogError) {
+        try changes.withLock { (_) throws(LogError) in
+            try checkOpen()
+            guard let topic = topic(name) else { throw .unknownTopic(name) }
+            let configuration = try TopicConfiguration(
+                overrides: overrides, defaults: options.topicDefaults)
+            try TopicDirectory.write(
+                TopicDescription(
+                    id: topic.id, partitionCount: topic.partitions.count, overrides: overrides),
+                in: topic.directory, store.disk)
+            topic.configure(configuration)
+        }
+    }
+
+    private func checkOpen() throws(LogError) {
+        if registry.withLock({ $0.isClosed }) { throw .closed }
+    }
+
+    private func checkPartitionCount(_ count: Int, adding: Int) throws(LogError) {
+        guard count >= 1 else {
+            throw .invalidPartitionCount(count, reason: "a topic has at least one")
+        }
+        let there = topics.reduce(0) { $0 + $1.partitions.count }
+        guard there + adding <= options.partitionsMax else {
+            throw .invalidPartitionCount(
+                count, reason: "there are \(there) of at most \(options.partitionsMax)")
+        }
+    }
+
+    // MARK: Time
+
+    /// A producer id that was never given out before, over restarts too.
+    /// - Throws: `.full`, `.io` when the next block of ids cannot be reserved on disk.
+    package func nextProducerID() throws(LogError) -> Int64 { try producerIDs.next() }
+
+    /// Deletes the segments that no topic's retention keeps; returns what it did.
+    @discardableResult
+    package func applyRetention(now: Int64) -> [RetentionAction] {
+        topics.flatMap { topic in
+            topic.partitions.flatMap { $0.applyRetention(now: now) }
+        }
+    }
+
+    /// What `applyRetention` would do at `now`.
+    package func retentionPlan(now: Int64) -> [RetentionAction] {
+        topics.flatMap { topic in
+            topic.partitions.flatMap { $0.retentionPlan(now: now) }
+        }
+    }
+
+    /// Does what time asks for: closes old segments, marks quiet partitions, lets go of what idle
+    /// ones hold. Call it about once a second.
+    package func tick(now: Int64) {
+        for topic in topics {
+            for partition in topic.partitions { partition.tick(now: now) }
+        }
+    }
+
+    /// Makes everything appended so far durable before it returns.
+    package func commitNow() { store.commit.commitNow() }
+
+    /// Makes everything durable, leaves the clean-stop marks and unlocks the directory. Appends
+    /// and reads fail with `.closed` from then on.
+    /// - Throws: the first failure; the other partitions are closed all the same.
+    package func close(now: Int64) throws(LogError) {
+        let isFirst = registry.withLock { registry in
+            defer { registry.isClosed = true }
+            return !registry.isClosed
+        }
+        guard isFirst else { return }
+        var failure: LogError?
+        store.commit.commitNow()
+        for topic in topics {
+            for partition in topic.partitions {
+                do throws(LogError) {
+                    try partition.close()
+                } catch {
+                    failure = failure ?? error
+                }
+            }
+        }
+        store.commit.stop()
+        // The lock goes with its file, at the end of this object's life; say so in the file.
+        do throws(SystemError) {
+            try lockFile.truncate(to: 0)
+        } catch {
+            failure = failure ?? .io(error)
+        }
+        if let failure { throw failure }
+    }
+}

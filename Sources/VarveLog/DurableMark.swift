@@ -1,0 +1,131 @@
+internal import VarvePlatform
+
+/// A lower bound of what is durable in one partition, and where a start begins to read.
+///
+/// The `durable` file has two slots of one sector each. Writes alternate between them and each is
+/// synced before the next, so that a torn write leaves the other slot good; the valid slot with
+/// the higher sequence counts. It is written behind, about every `Maintenance.markBytes`, when a
+/// partition falls quiet, at a clean stop and before anything is deleted. A slot, big-endian:
+///
+///     offset size field
+///          0    8 magic "VarveDM1"
+///          8    8 sequence
+///         16    8 log start offset
+///         24    8 durable end: every offset below it is durable, or was deleted
+///         32    4 flags: bit 0, written by a clean stop
+///         36    4 zero
+///         40  104 summary of the segment with the durable end, as far as it is durable
+///        144    4 CRC-32C of bytes 0 to 143
+///        148      zeros
+struct DurableMark: Equatable, Sendable {
+    static let slotBytes = 512
+    private static let magic = "VarveDM1"
+    private static let checkedBytes = 144
+
+    var sequence: UInt64
+    var startOffset: Int64
+    var durableEnd: Int64
+    var isCleanStop: Bool
+    var segment: SegmentSummary
+
+    var bytes: ByteSlice {
+        var writer = ByteWriter(capacity: Self.slotBytes)
+        writer.utf8(Self.magic)
+        writer.int64(Int64(bitPattern: sequence))
+        writer.int64(startOffset)
+        writer.int64(durableEnd)
+        writer.uint32(isCleanStop ? 1 : 0)
+        writer.uint32(0)
+        segment.write(to: &writer)
+        let checksum = writer.withUnsafeBytes { CRC32C.checksum($0) }
+        writer.uint32(checksum)
+        writer.bytes([UInt8](repeating: 0, count: Self.slotBytes - writer.count))
+        return writer.finish()
+    }
+
+    init(
+        sequence: UInt64, startOffset: Int64, durableEnd: Int64, isCleanStop: Bool,
+        segment: SegmentSummary
+    ) {
+        self.sequence = sequence
+        self.startOffset = startOffset
+        self.durableEnd = durableEnd
+        self.isCleanStop = isCleanStop
+        self.segment = segment
+    }
+
+    /// Nil when the slot was never written, or is damaged.
+    init?(slot bytes: ByteSlice) {
+        guard bytes.count >= Self.checkedBytes + 4, bytes[0..<8].string == Self.magic else {
+            return nil
+        }
+        let found = bytes[0..<Self.checkedBytes].withUnsafeBytes { CRC32C.checksum($0) }
+        var reader = ByteReader(bytes, at: 8)
+        do throws(ByteReadError) {
+            sequence = UInt64(bitPattern: try reader.int64())
+            startOffset = try reader.int64()
+            durableEnd = try reader.int64()
+            isCleanStop = try reader.uint32() & 1 != 0
+            try reader.skip(4)
+            segment = try SegmentSummary(reading: &reader)
+            guard try reader.uint32() == found else { return nil }
+        } catch {
+            return nil
+        }
+    }
+}
+
+/// The `durable` file of one partition. One writer at a time.
+struct DurableMarkFile: Sendable {
+    let disk: any Disk
+    let directory: String
+    private(set) var last: DurableMark?
+    private var file: (any DiskFile)?
+    /// Recovery syncs the directory, so a name found at the start is durable.
+    private var isNameDurable = false
+
+    private var path: String { directory + "/durable" }
+
+    /// The file of a new partition, not made yet.
+    init(disk: any Disk, directory: String) {
+        self.disk = disk
+        self.directory = directory
+    }
+
+    /// Reads the newest valid slot. A missing or damaged file is no mark at all.
+    init(reading directory: String, disk: any Disk) throws(SystemError) {
+        self.init(disk: disk, directory: directory)
+        guard try disk.entry(path) != nil else { return }
+        isNameDurable = true
+        let bytes = try disk.readAll(path, bytesMax: 1 << 20)
+        for slot in 0..<2 where bytes.count >= (slot + 1) * DurableMark.slotBytes {
+            let start = slot * DurableMark.slotBytes
+            if let mark = DurableMark(slot: bytes[start..<start + DurableMark.slotBytes]),
+                mark.sequence >= last?.sequence ?? 0
+            {
+                last = mark
+            }
+        }
+    }
+
+    /// Writes a newer mark; durable on return. `mark.sequence` is set here.
+    /// After an error the older mark still stands.
+    mutating func write(_ mark: DurableMark) throws(SystemError) {
+        var mark = mark
+        mark.sequence = (last?.sequence ?? 0) + 1
+        if file == nil { file = try disk.open(path, .create) }
+        let file = file!
+        try mark.bytes.withUnsafeBytes { (raw) throws(SystemError) in
+            try file.write(raw, at: Int64(mark.sequence % 2) * Int64(DurableMark.slotBytes))
+        }
+        try file.syncData()
+        if !isNameDurable {
+            try disk.syncDirectory(directory)
+            isNameDurable = true
+        }
+        last = mark
+    }
+
+    /// Lets go of the descriptor until the next write.
+    mutating func closeFile() { file = nil }
+}

@@ -1,0 +1,210 @@
+internal import VarvePlatform
+
+extension PartitionLog {
+    /// A new partition, whose directory is empty.
+    static func empty(
+        topic: String, partition: Int32, directory: String, configuration: TopicConfiguration,
+        store: LogStore
+    ) -> PartitionLog {
+        PartitionLog(
+            topic: topic, partition: partition, directory: directory, store: store,
+            state: emptyState(directory, configuration, store),
+            mark: DurableMarkFile(disk: store.disk, directory: directory))
+    }
+
+    private static func emptyState(
+        _ directory: String, _ configuration: TopicConfiguration, _ store: LogStore
+    ) -> State {
+        State(
+            configuration: configuration,
+            segments: [Segment(disk: store.disk, directory: directory, base: 0)],
+            startOffset: 0, endOffset: 0,
+            durable: DurablePoint(end: 0, segmentBase: 0, position: 0))
+    }
+
+    /// The partition in `directory`, recovered; offline where that fails.
+    static func recovered(
+        topic: String, partition: Int32, directory: String, configuration: TopicConfiguration,
+        store: LogStore, now: Int64
+    ) -> (PartitionLog, PartitionReport) {
+        let log = empty(
+            topic: topic, partition: partition, directory: directory,
+            configuration: configuration, store: store)
+        return (log, log.recover(now: now, readsEverything: false))
+    }
+
+    /// Recovers a partition that went offline and puts it online again.
+    ///
+    /// - Parameter readsEverything: verify every batch of every segment, not only the tail; what
+    ///   is damaged goes to the quarantine.
+    /// - Throws: `.io`, `.full` when recovery fails; the partition stays offline. `.unknownTopic`,
+    ///   `.closed`. An online partition is committed first, and its appends and reads fail with
+    ///   `.poisoned` meanwhile.
+    package func reopen(
+        now: Int64, readsEverything: Bool = false
+    ) throws(LogError) -> PartitionReport {
+        if isOnline {
+            store.commit.commitNow()
+            stop(
+                as: .offline(.poisoned(path: directory, cause: "being verified")),
+                error: .poisoned(path: directory, cause: "being verified"))
+        }
+        let report = recover(now: now, readsEverything: readsEverything)
+        if let failure = report.failure { throw failure }
+        notifyObserver()
+        return report
+    }
+
+    private func recover(now: Int64, readsEverything: Bool) -> PartitionReport {
+        var recovery = Recovery(
+            topic: topic, partition: partition, directory: directory, store: store,
+            configuration: state.withLock { $0.configuration }, now: now,
+            readsEverything: readsEverything)
+        var report: PartitionReport
+        do throws(LogError) {
+            let mustSubmit = try upkeep.withLock { (file) throws(LogError) in
+                let (recovered, mark) = try recovery.run()
+                file = mark
+                return state.withLock { state in
+                    switch state.status {
+                    case .deleted, .closed: return false
+                    case .online, .offline: break
+                    }
+                    let configuration = state.configuration
+                    let generation = state.generation
+                    state = recovered
+                    state.generation = generation + 1
+                    state.configuration = configuration
+                    state.isQueued = state.needsMark
+                    return state.needsMark
+                }
+            }
+            if mustSubmit { store.commit.submit(self) }
+            report = recovery.report
+        } catch {
+            report = recovery.report
+            report.failure = error
+            state.withLock { state in
+                if case .online = state.status { state.status = .offline(error) }
+            }
+        }
+        log(report)
+        return report
+    }
+
+    private func log(_ report: PartitionReport) {
+        guard let logger = store.logger else { return }
+        for damage in report.damages {
+            logger.error(
+                "damage set aside",
+                [
+                    "kind": damage.kind.rawValue, "segment": damage.path,
+                    "position": damage.position, "bytes": damage.byteCount,
+                    "firstOffset": damage.firstOffset, "nextOffset": damage.nextOffset,
+                    "quarantine": damage.quarantine,
+                ])
+        }
+        for note in report.notes {
+            logger.info("recovery", ["topic": topic, "partition": partition, "note": note])
+        }
+        if let failure = report.failure {
+            logger.error(
+                "partition could not be recovered",
+                ["topic": topic, "partition": partition, "cause": "\(failure)"])
+        }
+    }
+
+    func configure(_ configuration: TopicConfiguration) {
+        state.withLock { $0.configuration = configuration }
+    }
+
+    /// The topic is deleted: nothing is taken or served any more.
+    func delete() {
+        stop(as: .deleted, error: .unknownTopic(topic))
+        state.withLock { state in
+            for index in state.segments.indices { state.segments[index].file = nil }
+        }
+    }
+
+    // MARK: Time
+
+    /// What an idle partition keeps open goes after this long without an append or read.
+    static let idleMilliseconds: Int64 = 60_000
+
+    /// Closes the active segment when its time has come, marks a partition that fell quiet, lets
+    /// go of what an idle one holds.
+    func tick(now: Int64) {
+        let outcome: Result<Bool, LogError> = state.withLock { state in
+            guard case .online = state.status else { return .success(false) }
+            if Self.isExpired(state.active, state.configuration, now: now),
+                state.durable.end == state.endOffset
+            {
+                do throws(LogError) {
+                    try loadActiveIndexes(of: &state)
+                    try roll(&state)
+                } catch {
+                    // A full disk or a missing descriptor: it is tried again at the next tick.
+                    return .failure(error)
+                }
+                state.needsMark = true
+            }
+            if let since = state.unmarkedSince, now - since >= Self.markMilliseconds {
+                state.needsMark = true
+            }
+            if now - state.lastUseTime >= Self.idleMilliseconds { letGo(&state) }
+            guard state.needsMark, !state.isQueued else { return .success(false) }
+            state.isQueued = true
+            return .success(true)
+        }
+        switch outcome {
+        case .success(let mustSubmit):
+            if mustSubmit { store.commit.submit(self) }
+        case .failure(let error):
+            store.logger?.warning(
+                "segment not closed",
+                ["topic": topic, "partition": partition, "cause": "\(error)"])
+        }
+    }
+
+    /// Closes files and unloads indexes that are wholly on disk.
+    private func letGo(_ state: inout State) {
+        guard state.durable.end == state.endOffset, !state.isQueued else { return }
+        for index in state.segments.indices {
+            state.segments[index].file = nil
+            if state.segments[index].isSealed || state.unmarkedSince == nil {
+                state.segments[index].index.unload()
+                state.segments[index].timeIndex.unload()
+            }
+        }
+    }
+
+    /// Leaves the clean-stop mark. REQUIRES: committed, and nobody appends any more.
+    /// - Throws: `.io`, `.full` when the mark cannot be written; the next start reads the tail.
+    func close() throws(LogError) {
+        let work: UpkeepWork?
+        do throws(SystemError) {
+            work = try state.withLock { (state) throws(SystemError) in
+                defer { if case .online = state.status { state.status = .closed } }
+                guard case .online = state.status, state.active.exists,
+                    state.durable.end == state.endOffset
+                else { return nil }
+                state.needsMark = true
+                var work = try planUpkeep(&state)
+                work.mark?.isCleanStop = true
+                return work
+            }
+            if let work {
+                try upkeep.withLock { (file) throws(SystemError) in
+                    try carryOut(work, &file)
+                    file.closeFile()
+                }
+            }
+        } catch {
+            throw LogError(error)
+        }
+        stop(as: .closed, error: .closed)
+        state.withLock { state in
+            for index in state.segments.indices { state.segments[index].file = nil }
+        }
+    }
+}

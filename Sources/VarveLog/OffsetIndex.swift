@@ -1,0 +1,43 @@
+internal import VarvePlatform
+
+/// Where in a segment its offsets are, about every `index.interval.bytes`.
+///
+///     offset size field
+///          0    4 last offset of a batch, minus the segment's base offset
+///          4    4 position of that batch's first byte in the .log file
+///
+/// Big-endian, back to back, both growing. Source: Kafka's OffsetIndex.
+typealias OffsetIndex = SparseIndex<OffsetIndexEntry>
+
+struct OffsetIndexEntry: IndexEntry, Equatable {
+    let relativeOffset: UInt32
+    let position: UInt32
+
+    static let byteCount = 8
+
+    init(relativeOffset: UInt32, position: UInt32) {
+        self.relativeOffset = relativeOffset
+        self.position = position
+    }
+
+    init(reading reader: inout ByteReader) throws(ByteReadError) {
+        relativeOffset = try reader.uint32()
+        position = try reader.uint32()
+    }
+
+    func write(to writer: inout ByteWriter) {
+        writer.uint32(relativeOffset)
+        writer.uint32(position)
+    }
+
+    func follows(_ earlier: OffsetIndexEntry) -> Bool {
+        relativeOffset > earlier.relativeOffset && position > earlier.position
+    }
+}
+
+extension SparseIndex where Entry == OffsetIndexEntry {
+    /// The position of a batch at or before the one that holds `relativeOffset`.
+    func position(of relativeOffset: Int64) -> Int64 {
+        Int64(last { Int64($0.relativeOffset) <= relativeOffset }?.position ?? 0)
+    }
+}

@@ -1,0 +1,160 @@
+internal import VarvePlatform
+
+/// One partition's log: batches appended at the end, read by offset, made durable in groups.
+///
+/// Appends come one at a time (they take turns on a lock), reads run beside them. What `append`
+/// returns is in the page cache; `whenDurable` tells when it is on disk, and nothing is served
+/// before that (I3). After a failed write or sync the partition is offline until `reopen` (I6).
+package final class PartitionLog: Sendable {
+    package let topic: String
+    package let partition: Int32
+    let directory: String
+    let store: LogStore
+
+    /// The log itself. Nothing else is locked, and nobody called, while this is held.
+    let state: Lock<State>
+    /// The durable mark, held by whoever seals, marks or deletes. Taken before `state`.
+    let upkeep: Lock<DurableMarkFile>
+    private let observer = Lock<(@Sendable (PartitionLog) -> Void)?>(nil)
+
+    enum Status {
+        case online
+        case offline(LogError)
+        case closed
+        case deleted
+    }
+
+    /// How far the log is on disk.
+    struct DurablePoint: Equatable {
+        /// The high watermark.
+        var end: Int64
+        /// The segment it lies in, and its bytes there.
+        var segmentBase: Int64
+        var position: Int64
+    }
+
+    struct Waiter {
+        let end: Int64
+        let completion: @Sendable (LogError?) -> Void
+    }
+
+    /// Where a sequential reader goes on, so that it needs no index.
+    struct ReadHint {
+        var offset: Int64 = -1
+        var segmentBase: Int64 = 0
+        var position: Int64 = 0
+    }
+
+    struct State {
+        var status = Status.online
+        var configuration: TopicConfiguration
+        /// By base offset, never empty; the last is the active one.
+        var segments: [Segment]
+        var startOffset: Int64
+        /// The offset the next batch gets. Beyond the active segment's where damage took its end.
+        var endOffset: Int64
+        var durable: DurablePoint
+        var producers = ProducerState()
+        var waiters: [Waiter] = []
+        /// Counts recoveries, so that a commit from before one cannot speak for what is after.
+        var generation = 0
+        /// A segment's name is not durable yet.
+        var needsDirectorySync = false
+        /// The committer has, or will have, this partition.
+        var isQueued = false
+        /// Write a mark with the next commit.
+        var needsMark = false
+        var bytesSinceMark: Int64 = 0
+        /// When something was last appended or read, and when the last mark was written.
+        var lastUseTime: Int64 = 0
+        var unmarkedSince: Int64?
+        var hints = [ReadHint](repeating: ReadHint(), count: 4)
+        var nextHint = 0
+
+        var active: Segment {
+            get { segments[segments.count - 1] }
+            _modify { yield &segments[segments.count - 1] }
+        }
+    }
+
+    init(
+        topic: String, partition: Int32, directory: String, store: LogStore, state: State,
+        mark: DurableMarkFile
+    ) {
+        self.topic = topic
+        self.partition = partition
+        self.directory = directory
+        self.store = store
+        self.state = Lock(state)
+        upkeep = Lock(mark)
+    }
+
+    // MARK: Where the log stands
+
+    /// The first offset that can be read.
+    package var startOffset: Int64 { state.withLock { $0.startOffset } }
+    /// The offset the next batch gets.
+    package var endOffset: Int64 { state.withLock { $0.endOffset } }
+    /// The high watermark: every offset below it is durable and may be read (I3).
+    package var durableEnd: Int64 { state.withLock { $0.durable.end } }
+    /// Up to where a reader that ignores open transactions may read.
+    package var lastStableOffset: Int64 { durableEnd }
+    /// Bytes of all its segments, indexes not counted.
+    package var byteCount: Int64 { state.withLock { $0.segments.reduce(0) { $0 + $1.byteCount } } }
+
+    /// False after a failed write or sync, until `reopen`, and after the topic was deleted.
+    package var isOnline: Bool {
+        state.withLock { if case .online = $0.status { true } else { false } }
+    }
+
+    /// Why the partition is not online; nil while it is.
+    package var failure: LogError? { state.withLock { failure(of: $0) } }
+
+    /// `observer` is called on any thread, without locks of the log held, whenever `durableEnd`
+    /// grew, or the partition went offline or was deleted. It must be quick.
+    package func setObserver(_ observer: (@Sendable (PartitionLog) -> Void)?) {
+        self.observer.withLock { $0 = observer }
+    }
+
+    func notifyObserver() {
+        observer.withLock { $0 }?(self)
+    }
+
+    func failure(of state: State) -> LogError? {
+        switch state.status {
+        case .online: nil
+        case .offline(let error): .poisoned(path: directory, cause: "\(error)")
+        case .closed: .closed
+        case .deleted: .unknownTopic(topic)
+        }
+    }
+
+    /// Takes the partition offline for `error` (I6) and tells everybody who waits.
+    func poison(_ error: LogError) {
+        stop(as: .offline(error), error: .poisoned(path: directory, cause: "\(error)"))
+        store.logger?.error(
+            "partition offline",
+            ["topic": topic, "partition": partition, "cause": "\(error)"])
+    }
+
+    /// Ends the online life of the partition; every waiter gets `error`.
+    func stop(as status: Status, error: LogError) {
+        let waiters = state.withLock { state -> [Waiter] in
+            if case .online = state.status { state.status = status }
+            if case .deleted = status { state.status = status }
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.completion(error) }
+        notifyObserver()
+    }
+}
+
+/// What all partitions of a data directory share.
+struct LogStore: Sendable {
+    let disk: any Disk
+    let commit: GroupCommit
+    let logger: Logger?
+    let quarantine: String
+    let producerExpiryMilliseconds: Int64
+}

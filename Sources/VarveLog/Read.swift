@@ -1,0 +1,140 @@
+package import VarvePlatform
+internal import VarveRecords
+
+/// What a read found.
+package struct ReadResult: Sendable {
+    /// Whole batches, back to back, each with a good checksum (I2); may be empty.
+    package let batches: ByteSlice
+    /// Where to go on reading.
+    package let nextOffset: Int64
+    package let startOffset: Int64
+    package let durableEnd: Int64
+    package let lastStableOffset: Int64
+}
+
+extension PartitionLog {
+    /// Reads whole, verified batches from the one that contains `offset`, none beyond the durable
+    /// end (I3). Where `offset` lies in a gap that compaction or damage left, from the next one.
+    ///
+    /// - Parameter bytesMax: the most bytes to return, except that the first batch comes whole
+    ///   however large it is.
+    /// - Parameter limit: batches that reach beyond this offset are left out.
+    /// - Throws: `.offsetOutOfRange`; `.corrupt` where a batch fails its checksum, which is then
+    ///   not served; `.poisoned` while the partition is offline; `.io`.
+    package func read(
+        from offset: Int64, bytesMax: Int, below limit: Int64? = nil
+    ) throws(LogError) -> ReadResult {
+        var segmentBase: Int64?
+        while true {
+            let plan = try state.withLock { (state) throws(LogError) -> ReadPlan in
+                try self.plan(from: offset, after: segmentBase, &state)
+            }
+            var found: SegmentReader.Found?
+            if let place = plan.place {
+                do throws(LogError) {
+                    found = try SegmentReader(place: place).read(
+                        from: offset, bytesMax: bytesMax, below: limit ?? plan.durableEnd)
+                } catch {
+                    try suspect(place.segmentBase, error)
+                }
+                if found == nil, place.hasNext {
+                    segmentBase = place.segmentBase
+                    continue
+                }
+                if let found {
+                    remember(found.nextOffset, in: place.segmentBase, at: found.endPosition)
+                }
+            }
+            return ReadResult(
+                batches: found?.batches ?? ByteSlice(), nextOffset: found?.nextOffset ?? offset,
+                startOffset: plan.startOffset, durableEnd: plan.durableEnd,
+                lastStableOffset: plan.durableEnd)
+        }
+    }
+
+    struct ReadPlan {
+        /// Nil when there is nothing to read.
+        var place: SegmentReader.Place?
+        let startOffset: Int64
+        let durableEnd: Int64
+    }
+
+    /// Finds the segment of `offset`, or the one behind the segment `after`.
+    private func plan(
+        from offset: Int64, after: Int64?, _ state: inout State
+    ) throws(LogError) -> ReadPlan {
+        if let failure = failure(of: state) { throw failure }
+        guard offset >= state.startOffset, offset <= state.endOffset else {
+            throw .offsetOutOfRange(
+                requested: offset, start: state.startOffset, end: state.durable.end)
+        }
+        var plan = ReadPlan(
+            place: nil, startOffset: state.startOffset, durableEnd: state.durable.end)
+        guard offset < state.durable.end else { return plan }
+        // The last segment that begins at or before the offset; the first one in a trimmed log
+        // may begin behind it.
+        let index =
+            if let after {
+                state.segments.firstIndex { $0.base > after }
+            } else {
+                max(0, Self.segmentIndex(of: offset, state.segments))
+            }
+        guard let index, state.segments[index].base <= state.durable.segmentBase else {
+            return plan
+        }
+        plan.place = try place(of: offset, index, &state)
+        return plan
+    }
+
+    /// The index of the last segment whose base is not behind `offset`, -1 when all are.
+    static func segmentIndex(of offset: Int64, _ segments: [Segment]) -> Int {
+        var low = 0
+        var high = segments.count
+        while low < high {
+            let middle = (low + high) / 2
+            if segments[middle].base <= offset { low = middle + 1 } else { high = middle }
+        }
+        return low - 1
+    }
+
+    /// Where to begin reading `offset` in the segment at `index`.
+    func place(
+        of offset: Int64, _ index: Int, _ state: inout State
+    ) throws(LogError) -> SegmentReader.Place? {
+        let base = state.segments[index].base
+        let isLast = base == state.durable.segmentBase
+        let end = isLast ? state.durable.position : state.segments[index].byteCount
+        let hasNext = !isLast && index + 1 < state.segments.count
+        guard end > 0 else {
+            return hasNext
+                ? SegmentReader.Place(
+                    file: nil, segmentBase: base, position: 0, end: 0, nextOffset: base,
+                    hasNext: true) : nil
+        }
+        let file: any DiskFile
+        do throws(SystemError) {
+            file = try state.segments[index].open()
+        } catch {
+            throw .io(error)
+        }
+        var position: Int64 = 0
+        if let hint = state.hints.first(where: { $0.offset == offset && $0.segmentBase == base }) {
+            position = hint.position
+        } else if offset > base {
+            try loadIndexes(of: &state.segments[index], state.configuration)
+            position = state.segments[index].index.position(of: offset - base)
+        }
+        return SegmentReader.Place(
+            file: file, segmentBase: base, position: min(position, end), end: end,
+            nextOffset: isLast ? state.durable.end : state.segments[index].nextOffset,
+            hasNext: hasNext)
+    }
+
+    private func remember(_ offset: Int64, in segmentBase: Int64, at position: Int64) {
+        state.withLock { state in
+            state.hints[state.nextHint] = ReadHint(
+                offset: offset, segmentBase: segmentBase, position: position)
+            state.nextHint = (state.nextHint + 1) % state.hints.count
+        }
+    }
+}

@@ -1,0 +1,345 @@
+internal import VarvePlatform
+internal import VarveRecords
+
+/// Brings one partition's directory back into a state that can be served: idempotent, and a crash
+/// inside it leaves what the next one needs (I5).
+///
+/// Segments with a valid seal and, in the mark's segment, everything below the mark are believed
+/// unread (reads verify every batch they serve, I2). Everything else is synced, its cache dropped
+/// (after a failed sync the cache shows what the disk does not have), read and judged by
+/// `RecoveryTable`.
+struct Recovery {
+    let topic: String
+    let partition: Int32
+    let directory: String
+    let store: LogStore
+    let configuration: TopicConfiguration
+    /// Wall clock, ms since 1970: the append time of batches whose own is not known, so that
+    /// retention errs on keeping.
+    let now: Int64
+    /// Believe no seal and no mark about the contents: read everything.
+    let readsEverything: Bool
+
+    private(set) var report: PartitionReport
+    private var markFile: DurableMarkFile
+    private var mark: DurableMark? { markFile.last }
+    private var segments: [Segment] = []
+    private var producers: RecoveredProducers
+    /// What the directory holds.
+    private var names: [String] = []
+
+    private var disk: any Disk { store.disk }
+
+    init(
+        topic: String, partition: Int32, directory: String, store: LogStore,
+        configuration: TopicConfiguration, now: Int64, readsEverything: Bool = false
+    ) {
+        self.topic = topic
+        self.partition = partition
+        self.directory = directory
+        self.store = store
+        self.configuration = configuration
+        self.now = now
+        self.readsEverything = readsEverything
+        report = PartitionReport(topic: topic, partition: partition)
+        markFile = DurableMarkFile(disk: store.disk, directory: directory)
+        producers = RecoveredProducers(disk: store.disk, directory: directory, now: now)
+    }
+
+    /// The partition's state, durable and ready to serve.
+    /// - Throws: `.io`, `.full` (no space to set damage aside): nothing was lost, try again.
+    mutating func run() throws(LogError) -> (PartitionLog.State, DurableMarkFile) {
+        do throws(SystemError) {
+            try readDirectory()
+            let bases = try liveBases()
+            for (index, base) in bases.enumerated() {
+                try recoverSegment(base, nextBase: index + 1 < bases.count ? bases[index + 1] : nil)
+            }
+            return (try finish(), markFile)
+        } catch {
+            throw LogError(error)
+        }
+    }
+
+    // MARK: What is there
+
+    private mutating func readDirectory() throws(SystemError) {
+        if try disk.entry(directory) == nil {
+            report.notes.append("the partition's directory was missing")
+            try disk.createDirectory(directory)
+            try disk.syncDirectory(String(directory[..<directory.lastIndex(of: "/")!]))
+        }
+        for name in try disk.list(directory) {
+            if name.hasSuffix(".tmp") {
+                try remove(name)
+            } else {
+                names.append(name)
+            }
+        }
+        markFile = try DurableMarkFile(reading: directory, disk: disk)
+    }
+
+    /// The base offsets of the segments to keep. Those wholly before the log's start were deleted
+    /// already, and a power cut brought their names back.
+    private mutating func liveBases() throws(SystemError) -> [Int64] {
+        let all = names.compactMap { SegmentName.parse($0) }
+        var bases = all.filter { $0.kind == .log }.map(\.base).sorted()
+        while bases.count > 1, let mark, bases[1] <= mark.startOffset {
+            report.notes.append("removed deleted segment \(bases[0])")
+            for kind in SegmentName.Kind.allCases {
+                let name = SegmentName.file(bases[0], kind)
+                if names.contains(name) { try remove(name) }
+            }
+            bases.removeFirst()
+        }
+        let kept = Set(bases)
+        for (base, kind) in all where kind != .log && !kept.contains(base) {
+            if kind == .producers && base >= mark?.durableEnd ?? 0 { continue }
+            let name = SegmentName.file(base, kind)
+            if try disk.entry(directory + "/" + name) != nil { try remove(name) }
+        }
+        return bases
+    }
+
+    private mutating func remove(_ name: String) throws(SystemError) {
+        try disk.remove(directory + "/" + name)
+    }
+
+    // MARK: One segment
+
+    private mutating func recoverSegment(_ base: Int64, nextBase: Int64?) throws(SystemError) {
+        let path = directory + "/" + SegmentName.file(base, .log)
+        guard case .file(let size)? = try disk.entry(path) else { return }
+        if segments.isEmpty { producers.begin(at: base) }
+        if !readsEverything, nextBase != nil, let seal = try readSeal(base), seal.byteCount == size {
+            var segment = Segment(disk: disk, directory: directory, summary: seal)
+            segment.isSealed = true
+            producers.skip(to: seal.nextOffset, count: seal.producerCount)
+            segments.append(segment)
+            return
+        }
+        var (segment, start) = try knownPart(of: base, size: size, nextBase: nextBase)
+        if start < size {
+            try scan(&segment, from: start, size: size, nextBase: nextBase)
+        }
+        if let nextBase {
+            segment.producersAtEnd = try producers.state(behind: segments).bytes
+            segment.producerCountAtEnd = try producers.state(behind: segments).count
+            segment.nextOffset = nextBase
+            segment.noteTime()
+        }
+        segments.append(segment)
+    }
+
+    /// The segment as far as the mark vouches for it, and where its unknown part begins.
+    private mutating func knownPart(
+        of base: Int64, size: Int64, nextBase: Int64?
+    ) throws(SystemError) -> (Segment, Int64) {
+        if !readsEverything, let mark, mark.segment.base == base, mark.segment.byteCount > 0,
+            size >= mark.segment.byteCount
+        {
+            var segment = Segment(disk: disk, directory: directory, summary: mark.segment)
+            let mustChange = size > mark.segment.byteCount || nextBase != nil
+            let isUsable = mustChange ? try loadIndexes(of: &segment) : true
+            if isUsable {
+                producers.skip(to: mark.durableEnd, count: mark.segment.producerCount)
+                return (segment, mark.segment.byteCount)
+            }
+            report.notes.append("an index of segment \(base) did not match; built anew")
+        }
+        var segment = Segment(disk: disk, directory: directory, base: base)
+        segment.exists = true
+        return (segment, 0)
+    }
+
+    private func readSeal(_ base: Int64) throws(SystemError) -> SegmentSummary? {
+        let path = directory + "/" + SegmentName.file(base, .seal)
+        guard try disk.entry(path) != nil,
+            let seal = SegmentSeal.summary(try disk.readAll(path, bytesMax: 4096)),
+            seal.base == base
+        else { return nil }
+        return seal
+    }
+
+    private func loadIndexes(of segment: inout Segment) throws(SystemError) -> Bool {
+        let isGood = try segment.index.load(from: disk, segment.path(.index))
+        return try segment.timeIndex.load(from: disk, segment.path(.timeindex)) && isGood
+    }
+
+    /// Reads a segment from `start` on and puts right what is wrong with it.
+    private mutating func scan(
+        _ segment: inout Segment, from start: Int64, size: Int64, nextBase: Int64?
+    ) throws(SystemError) {
+        let file = try segment.open()
+        // What a killed process left in the cache becomes durable or fails; what a failed sync
+        // left there goes. From here on reads tell what the disk has.
+        try file.syncData()
+        try file.dropCache()
+        let limit = nextBase ?? Int64.max
+        let firstAppendTime = segment.firstAppendTime
+        let producersBefore = producers
+        let scan = try note(&segment, file, from: start, size: size, below: limit)
+        guard let lastInvalid = scan.invalid.last else { return }
+
+        var gaps: [Range<Int64>] = []
+        var end = size
+        for invalid in scan.invalid {
+            switch try setAside(invalid, of: file, segment.base, size: size) {
+            case .keep: break
+            case .closeGap: gaps.append(invalid.range)
+            case .truncate: end = lastInvalid.range.lowerBound
+            }
+        }
+        guard !gaps.isEmpty else {
+            try file.truncate(to: end)
+            try file.syncData()
+            return
+        }
+        try rewrite(&segment, without: gaps, size: end)
+        // Positions have changed, so the indexes are built from the start.
+        let rewritten = try segment.open()
+        let base = segment.base
+        segment = Segment(disk: disk, directory: directory, base: base)
+        segment.file = rewritten
+        segment.exists = true
+        producers = producersBefore
+        if start > 0 { producers.rewind(to: base, behind: segments) }
+        let second = try note(
+            &segment, rewritten, from: 0, size: try rewritten.size(), below: limit)
+        precondition(second.invalid.isEmpty, "\(rewritten.path) is invalid after its repair")
+        if firstAppendTime >= 0 { segment.firstAppendTime = firstAppendTime }
+    }
+
+    private mutating func note(
+        _ segment: inout Segment, _ file: any DiskFile, from start: Int64, size: Int64,
+        below limit: Int64
+    ) throws(SystemError) -> SegmentScan {
+        var scan = SegmentScan()
+        var state = try producers.state(behind: segments)
+        try scan.run(
+            file, from: start, size: size, expecting: segment.nextOffset, below: limit
+        ) { header, _ in
+            segment.note(
+                header, appendTime: now, indexIntervalBytes: configuration.indexIntervalBytes)
+            state.note(header, appendTime: now)
+        }
+        producers.set(state)
+        report.bytesScanned += scan.bytesRead
+        return scan
+    }
+
+    /// Copies an invalid range to the quarantine and returns what to do with it.
+    private mutating func setAside(
+        _ invalid: SegmentScan.Invalid, of file: any DiskFile, _ base: Int64, size: Int64
+    ) throws(SystemError) -> RecoveryTable.Decision {
+        let isBelow = invalid.firstOffset < mark?.durableEnd ?? 0
+        let decision = RecoveryTable.decide(
+            invalid.range.upperBound == size ? .invalidToEnd : .invalidThenValid,
+            isBelow ? .belowMark : .atOrAboveMark)
+        let kind: Damage.Kind
+        switch decision {
+        case .keep: return .keep
+        case .closeGap(let reason), .truncate(let reason): kind = reason
+        }
+        let nextOffset = invalid.nextOffset ?? invalid.firstOffset
+        let copy = try Quarantine(disk: disk, directory: store.quarantine).keep(
+            invalid.range, of: file,
+            Quarantine.Origin(
+                topic: topic, partition: partition, segmentBase: base, path: file.path,
+                kind: kind, firstOffset: invalid.firstOffset, nextOffset: nextOffset, now: now))
+        report.damages.append(
+            Damage(
+                kind: kind, path: file.path, position: invalid.range.lowerBound,
+                byteCount: invalid.range.upperBound - invalid.range.lowerBound,
+                firstOffset: invalid.firstOffset, nextOffset: nextOffset, quarantine: copy))
+        return decision
+    }
+
+    /// Writes the segment's file anew without `gaps`: aside, synced, renamed.
+    private mutating func rewrite(
+        _ segment: inout Segment, without gaps: [Range<Int64>], size: Int64
+    ) throws(SystemError) {
+        let source = try segment.open()
+        let aside = segment.path(.log) + ".tmp"
+        let target = try disk.open(aside, .create)
+        try target.truncate(to: 0)
+        var written: Int64 = 0
+        var position: Int64 = 0
+        for gap in gaps + [size..<size] {
+            try copy(position..<gap.lowerBound, of: source, to: target, at: written)
+            written += gap.lowerBound - position
+            position = gap.upperBound
+        }
+        try target.syncData()
+        // The seal and the mark speak of positions in the old file. They must be gone before the
+        // new one takes its place, or a crash in between would leave them to be believed.
+        for kind in [SegmentName.Kind.seal, .index, .timeindex] {
+            if try disk.entry(segment.path(kind)) != nil { try disk.remove(segment.path(kind)) }
+        }
+        if var weaker = mark, weaker.segment.base == segment.base {
+            weaker.segment = SegmentSummary(base: segment.base)
+            try markFile.write(weaker)
+        }
+        try disk.syncDirectory(directory)
+        try disk.rename(aside, to: segment.path(.log))
+        try disk.syncDirectory(directory)
+        segment.file = nil
+    }
+
+    private func copy(
+        _ range: Range<Int64>, of source: any DiskFile, to target: any DiskFile, at start: Int64
+    ) throws(SystemError) {
+        try BatchScanner.withWindow { (window) throws(SystemError) in
+            var done: Int64 = 0
+            let count = range.upperBound - range.lowerBound
+            while done < count {
+                let piece = UnsafeMutableRawBufferPointer(
+                    rebasing: window[..<Int(min(Int64(window.count), count - done))])
+                let read = try source.read(into: piece, at: range.lowerBound + done)
+                guard read > 0 else {
+                    throw SystemError(call: "pread", errno: 0, subject: source.path)
+                }
+                try target.write(
+                    UnsafeRawBufferPointer(rebasing: piece[..<read]), at: start + done)
+                done += Int64(read)
+            }
+        }
+    }
+
+    // MARK: The whole
+
+    private mutating func finish() throws(SystemError) -> PartitionLog.State {
+        let markedEnd = mark?.durableEnd ?? 0
+        if segments.isEmpty {
+            segments = [Segment(disk: disk, directory: directory, base: markedEnd)]
+        }
+        let last = segments[segments.count - 1]
+        // What the mark says was durable keeps its offsets, even where its bytes are gone (I3).
+        let end = max(last.nextOffset, markedEnd)
+        if last.nextOffset < markedEnd, let mark, mark.startOffset < markedEnd,
+            !report.damages.contains(where: { $0.nextOffset == last.nextOffset })
+        {
+            report.damages.append(
+                Damage(
+                    kind: .corruption, path: last.path(.log), position: last.byteCount,
+                    byteCount: max(0, mark.segment.byteCount - last.byteCount),
+                    firstOffset: last.nextOffset, nextOffset: markedEnd, quarantine: ""))
+        }
+        var state = PartitionLog.State(
+            configuration: configuration, segments: segments,
+            startOffset: min(end, max(mark?.startOffset ?? 0, segments[0].base)), endOffset: end,
+            durable: PartitionLog.DurablePoint(
+                end: end, segmentBase: last.base, position: last.byteCount))
+        state.producers = try producers.state(behind: segments)
+        state.producers.expire(now: now, expiryMilliseconds: store.producerExpiryMilliseconds)
+        report.wasClean =
+            mark?.isCleanStop ?? !last.exists && report.bytesScanned == 0
+            && report.damages.isEmpty
+        if !report.wasClean {
+            try disk.syncDirectory(directory)
+            state.needsMark = last.exists
+        }
+        state.lastUseTime = now
+        return state
+    }
+}

@@ -1,0 +1,125 @@
+internal import VarvePlatform
+internal import VarveRecords
+
+/// One file of record batches, back to back, with its indexes: Kafka's segment.
+///
+/// The last segment of a log is the active one, the only one that grows. A value inside its
+/// partition's lock; the open file may be used outside it.
+struct Segment: Sendable {
+    let disk: any Disk
+    let directory: String
+    let base: Int64
+    /// The offset the next batch gets, or got in the next segment.
+    var nextOffset: Int64
+    var byteCount: Int64 = 0
+    var maxTimestamp: Int64 = -1
+    var offsetOfMaxTimestamp: Int64 = -1
+    /// When the first and the last batch were appended, ms since 1970; -1 while empty. Retention
+    /// and rolling by age count from these.
+    var firstAppendTime: Int64 = -1
+    var lastAppendTime: Int64 = -1
+    var index = OffsetIndex()
+    var timeIndex = TimeIndex()
+    /// Whether the .log file exists. A new partition makes it with its first append.
+    var exists = false
+    /// Whether a durable seal describes it.
+    var isSealed = false
+    /// Producer state behind its last record, until that is written beside the next segment.
+    var producersAtEnd: ByteSlice?
+    var producerCountAtEnd = 0
+    /// Open while the segment is in use; an idle partition keeps no descriptors.
+    var file: (any DiskFile)?
+
+    private var bytesSinceIndexEntry = 0
+
+    init(disk: any Disk, directory: String, base: Int64) {
+        self.disk = disk
+        self.directory = directory
+        self.base = base
+        nextOffset = base
+    }
+
+    init(disk: any Disk, directory: String, summary: SegmentSummary) {
+        self.init(disk: disk, directory: directory, base: summary.base)
+        nextOffset = summary.nextOffset
+        byteCount = summary.byteCount
+        maxTimestamp = summary.maxTimestamp
+        offsetOfMaxTimestamp = summary.offsetOfMaxTimestamp
+        firstAppendTime = summary.firstAppendTime
+        lastAppendTime = summary.lastAppendTime
+        index = OffsetIndex(writtenCount: summary.indexCount, checksum: summary.indexChecksum)
+        timeIndex = TimeIndex(
+            writtenCount: summary.timeIndexCount, checksum: summary.timeIndexChecksum)
+        producerCountAtEnd = summary.producerCount
+        exists = true
+    }
+
+    func path(_ kind: SegmentName.Kind) -> String {
+        directory + "/" + SegmentName.file(base, kind)
+    }
+
+    /// The .log file, opened when it is not open.
+    mutating func open() throws(SystemError) -> any DiskFile {
+        if let file { return file }
+        let opened = try disk.open(path(.log), exists ? .readWrite : .createNew)
+        file = opened
+        exists = true
+        return opened
+    }
+
+    /// Whether a batch of `bytes` that ends at `lastOffset` has room. Positions and relative
+    /// offsets must fit 31 bits, as Kafka's readers take them for signed.
+    func hasRoom(bytes: Int, lastOffset: Int64, segmentBytes: Int) -> Bool {
+        byteCount == 0
+            || byteCount + Int64(bytes) <= Int64(segmentBytes)
+                && lastOffset - base <= Int64(Int32.max)
+    }
+
+    /// Takes note of a batch that was written at `byteCount`. REQUIRES: indexes loaded.
+    mutating func note(_ header: RecordBatchHeader, appendTime: Int64, indexIntervalBytes: Int) {
+        if header.maxTimestamp > maxTimestamp {
+            maxTimestamp = header.maxTimestamp
+            offsetOfMaxTimestamp = header.lastOffset
+        }
+        if bytesSinceIndexEntry > indexIntervalBytes, header.lastOffset - base <= Int64(Int32.max) {
+            index.append(
+                OffsetIndexEntry(
+                    relativeOffset: UInt32(header.lastOffset - base),
+                    position: UInt32(byteCount)))
+            noteTime()
+            bytesSinceIndexEntry = 0
+        }
+        bytesSinceIndexEntry += header.totalByteCount
+        byteCount += Int64(header.totalByteCount)
+        nextOffset = header.nextOffset
+        if appendTime >= 0 {
+            if firstAppendTime < 0 { firstAppendTime = appendTime }
+            lastAppendTime = max(lastAppendTime, appendTime)
+        }
+    }
+
+    /// Adds the newest timestamp so far to the time index. REQUIRES: indexes loaded.
+    mutating func noteTime() {
+        let relative = offsetOfMaxTimestamp - base
+        guard maxTimestamp >= 0, relative >= 0, relative <= Int64(Int32.max) else { return }
+        timeIndex.append(
+            TimeIndexEntry(timestamp: maxTimestamp, relativeOffset: UInt32(relative)))
+    }
+
+    /// What a seal or mark says of the segment. Index entries not yet written are not counted.
+    var summary: SegmentSummary {
+        var summary = SegmentSummary(base: base)
+        summary.nextOffset = nextOffset
+        summary.byteCount = byteCount
+        summary.maxTimestamp = maxTimestamp
+        summary.offsetOfMaxTimestamp = offsetOfMaxTimestamp
+        summary.firstAppendTime = firstAppendTime
+        summary.lastAppendTime = lastAppendTime
+        summary.indexCount = index.writtenCount
+        summary.indexChecksum = index.writtenChecksum
+        summary.timeIndexCount = timeIndex.writtenCount
+        summary.timeIndexChecksum = timeIndex.writtenChecksum
+        summary.producerCount = producerCountAtEnd
+        return summary
+    }
+}

@@ -1,0 +1,150 @@
+internal import VarvePlatform
+internal import VarveRecords
+
+/// Reads verified batches out of one segment, outside the partition's lock.
+struct SegmentReader {
+    struct Place {
+        let file: (any DiskFile)?
+        let segmentBase: Int64
+        /// A batch's first byte, at or before the offset that is looked for.
+        let position: Int64
+        /// Durable bytes of the segment: what lies behind may be half-written.
+        let end: Int64
+        /// The offset after the last batch before `end`.
+        let nextOffset: Int64
+        /// Whether a segment with durable records follows.
+        let hasNext: Bool
+    }
+
+    struct Found {
+        let batches: ByteSlice
+        let nextOffset: Int64
+        /// The position behind the last batch.
+        let endPosition: Int64
+    }
+
+    let place: Place
+
+    /// Read ahead of the wanted bytes, because an index entry lies up to
+    /// `index.interval.bytes` before the batch that is looked for.
+    private static let slackBytes = 8192
+
+    /// The batches from the one with `offset` or the next one; nil when the segment has none
+    /// below `limit`.
+    /// - Throws: `.corrupt` where a batch fails its checksum or its offsets do not fit its
+    ///   neighbours'; `.io`.
+    func read(
+        from offset: Int64, bytesMax: Int, below limit: Int64
+    ) throws(LogError) -> Found? {
+        var position = place.position
+        var expected: Int64?
+        var wanted = Self.slackBytes + max(0, min(bytesMax, RecordBatchHeader.batchBytesMax))
+        while position < place.end {
+            let chunk = try load(position, min(wanted, Int(place.end - position)))
+            var at = 0
+            var first: Int?
+            var next = offset
+            var needed: Int?
+            while at < chunk.count {
+                let header = try header(chunk, at, position)
+                let total = header.totalByteCount
+                guard at + total <= chunk.count else {
+                    needed = total
+                    break
+                }
+                try check(header, chunk, at, position, expected: expected)
+                if header.nextOffset > offset {
+                    if header.nextOffset > limit { break }
+                    if let first, at + total - first > bytesMax { break }
+                    first = first ?? at
+                    next = header.nextOffset
+                }
+                expected = header.nextOffset
+                at += total
+            }
+            if let first, first < at {
+                return Found(
+                    batches: chunk[first..<at], nextOffset: next,
+                    endPosition: position + Int64(at))
+            }
+            guard at == chunk.count || needed != nil else { return nil }
+            position += Int64(at)
+            wanted = max(wanted, needed ?? 0)
+        }
+        return nil
+    }
+
+    private func load(_ position: Int64, _ count: Int) throws(LogError) -> ByteSlice {
+        guard let file = place.file else { return ByteSlice() }
+        let bytes: ByteSlice
+        do throws(SystemError) {
+            bytes = try ByteSlice(filling: count) { (buffer) throws(SystemError) in
+                try file.read(into: buffer, at: position)
+            }
+        } catch {
+            throw .io(error)
+        }
+        guard bytes.count == count else {
+            throw corrupt(position + Int64(bytes.count), "the file ends before its durable end")
+        }
+        return bytes
+    }
+
+    /// The header at `at`; where fewer bytes than a header are left in the chunk, one more read
+    /// fetches it.
+    private func header(
+        _ chunk: ByteSlice, _ at: Int, _ position: Int64
+    ) throws(LogError) -> RecordBatchHeader {
+        let start = position + Int64(at)
+        var bytes = chunk[at..<chunk.count]
+        if bytes.count < RecordBatchHeader.byteCount {
+            bytes = try load(start, min(RecordBatchHeader.byteCount, Int(place.end - start)))
+        }
+        do throws(RecordError) {
+            let header = try bytes.withUnsafeBytes { (raw) throws(RecordError) in
+                try RecordBatchHeader(parsing: raw)
+            }
+            guard Int64(header.totalByteCount) <= place.end - start else {
+                throw RecordError.badLength(header.batchLength)
+            }
+            return header
+        } catch {
+            throw corrupt(start, "\(error)")
+        }
+    }
+
+    /// The checksum does not cover the base offset, so that must fit its neighbours' (I2).
+    private func check(
+        _ header: RecordBatchHeader, _ chunk: ByteSlice, _ at: Int, _ position: Int64,
+        expected: Int64?
+    ) throws(LogError) {
+        let start = position + Int64(at)
+        let end = at + header.totalByteCount
+        do throws(RecordError) {
+            _ = try chunk[at..<end].withUnsafeBytes { (raw) throws(RecordError) in
+                try RecordBatchHeader.verified(raw)
+            }
+        } catch {
+            throw corrupt(start, "\(error)")
+        }
+        let following: Int64? =
+            if start + Int64(header.totalByteCount) == place.end {
+                place.nextOffset
+            } else if chunk.count - end >= 8 {
+                chunk[end..<end + 8].withUnsafeBytes {
+                    Int64(bigEndian: $0.loadUnaligned(as: Int64.self))
+                }
+            } else {
+                nil
+            }
+        guard header.lastOffsetDelta >= 0, header.baseOffset >= expected ?? place.segmentBase,
+            header.nextOffset <= following ?? Int64.max
+        else {
+            throw corrupt(start, "offset \(header.baseOffset) does not fit its neighbours")
+        }
+    }
+
+    private func corrupt(_ position: Int64, _ reason: String) -> LogError {
+        .corrupt(path: place.file?.path ?? "", position: position, reason: reason)
+    }
+}

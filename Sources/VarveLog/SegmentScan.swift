@@ -1,0 +1,106 @@
+internal import VarvePlatform
+internal import VarveRecords
+
+/// One pass over a segment file: which ranges hold no valid batch, and what the rest says.
+struct SegmentScan {
+    struct Invalid: Equatable {
+        let range: Range<Int64>
+        /// The offset after the last valid batch before the range.
+        let firstOffset: Int64
+        /// The offset of the first valid batch behind it; nil where there is none.
+        let nextOffset: Int64?
+    }
+
+    private(set) var invalid: [Invalid] = []
+    private(set) var bytesRead: Int64 = 0
+
+    /// Reads `file` from `start`, a batch's first byte, to its end, and hands every valid batch
+    /// to `body` in order.
+    /// - Parameter expected: the lowest offset the first batch may have. The checksum does not
+    ///   cover offsets, so they must grow and stay below `limit`.
+    mutating func run(
+        _ file: any DiskFile, from start: Int64, size: Int64, expecting expected: Int64,
+        below limit: Int64, _ body: (RecordBatchHeader, Int64) -> Void
+    ) throws(SystemError) {
+        try BatchScanner.withWindow { (window) throws(SystemError) in
+            var scanner = BatchScanner(file: file, size: size, window: window)
+            var position = start
+            var next = expected
+            while position < size {
+                if let header = try scanner.batch(at: position), header.baseOffset >= next,
+                    header.nextOffset <= limit
+                {
+                    body(header, position)
+                    next = header.nextOffset
+                    position += Int64(header.totalByteCount)
+                    continue
+                }
+                let resume = try scanner.nextBatch(from: position + 1, offsets: next..<limit)
+                let offset = try resume.map { (at) throws(SystemError) in
+                    try scanner.batch(at: at)!.baseOffset
+                }
+                invalid.append(
+                    Invalid(
+                        range: position..<(resume ?? size), firstOffset: next,
+                        nextOffset: offset))
+                position = resume ?? size
+            }
+        }
+        bytesRead += size - start
+    }
+
+    /// The indexes of `segment`, whose file is known to hold valid batches only, built anew.
+    /// - Throws: `.corrupt` where it holds something else.
+    static func rebuildIndexes(
+        _ segment: inout Segment, indexIntervalBytes: Int
+    ) throws(LogError) {
+        var fresh = Segment(
+            disk: segment.disk, directory: segment.directory, base: segment.base)
+        var scan = SegmentScan()
+        let file: any DiskFile
+        do throws(SystemError) {
+            file = try segment.open()
+            try scan.run(
+                file, from: 0, size: segment.byteCount, expecting: segment.base,
+                below: Int64.max
+            ) { header, _ in
+                fresh.note(header, appendTime: -1, indexIntervalBytes: indexIntervalBytes)
+            }
+        } catch {
+            throw .io(error)
+        }
+        if let invalid = scan.invalid.first {
+            throw .corrupt(
+                path: file.path, position: invalid.range.lowerBound,
+                reason: "no valid batch, found while building the index anew")
+        }
+        fresh.noteTime()
+        segment.index = fresh.index
+        segment.timeIndex = fresh.timeIndex
+        segment.maxTimestamp = fresh.maxTimestamp
+        segment.offsetOfMaxTimestamp = fresh.offsetOfMaxTimestamp
+        // The seal speaks of the old files: the next commit writes it anew.
+        segment.isSealed = false
+    }
+}
+
+extension PartitionLog {
+    /// Makes a segment's index entries present: from their files, or from the log where those are
+    /// missing or damaged.
+    func loadIndexes(
+        of segment: inout Segment, _ configuration: TopicConfiguration
+    ) throws(LogError) {
+        if segment.index.isLoaded && segment.timeIndex.isLoaded { return }
+        do throws(SystemError) {
+            let isGood = try segment.index.load(from: store.disk, segment.path(.index))
+            if try segment.timeIndex.load(from: store.disk, segment.path(.timeindex)), isGood {
+                return
+            }
+        } catch {
+            throw .io(error)
+        }
+        store.logger?.warning("index built anew", ["segment": segment.path(.log)])
+        try SegmentScan.rebuildIndexes(
+            &segment, indexIntervalBytes: configuration.indexIntervalBytes)
+    }
+}

@@ -1,0 +1,150 @@
+internal import VarvePlatform
+
+/// What is written behind, after a commit: seals of closed segments, and the durable mark.
+///
+/// Prepared under the partition's lock at the moment the commit begins, so that it speaks of
+/// exactly what the commit makes durable; carried out after the acknowledgement, so that nobody
+/// waits for it.
+struct UpkeepWork: Sendable {
+    struct Seal: Sendable {
+        let summary: SegmentSummary
+        /// Producer state at its end; nil where that is on disk already.
+        let producers: ByteSlice?
+    }
+
+    var seals: [Seal] = []
+    var mark: DurableMark?
+    /// Producer state at the mark, nil when there are no producers.
+    var markProducers: ByteSlice?
+    /// Index files with unsynced entries.
+    var indexFiles: [any DiskFile] = []
+
+    var isEmpty: Bool { seals.isEmpty && mark == nil }
+}
+
+extension PartitionLog {
+    /// A mark is written when this many bytes are durable beyond the last: as much as an unclean
+    /// start may have to read of a partition's tail, some 100 ms from an SSD.
+    static let markBytes: Int64 = 32 << 20
+    /// A mark is written this long after an append that no mark covers.
+    static let markMilliseconds: Int64 = 30_000
+
+    /// Writes the indexes of what needs a seal or mark and notes what they say. Called with the
+    /// state locked; the writes go to the page cache only.
+    func planUpkeep(_ state: inout State) throws(SystemError) -> UpkeepWork {
+        var work = UpkeepWork()
+        for index in state.segments.indices.dropLast() where !state.segments[index].isSealed {
+            try writeIndexes(&state.segments[index], &work)
+            work.seals.append(
+                UpkeepWork.Seal(
+                    summary: state.segments[index].summary,
+                    producers: state.segments[index].producersAtEnd))
+        }
+        guard state.needsMark || state.bytesSinceMark >= Self.markBytes || !work.seals.isEmpty
+        else { return work }
+        try writeIndexes(&state.active, &work)
+        var summary = state.active.summary
+        summary.producerCount = state.producers.count
+        work.mark = DurableMark(
+            sequence: 0, startOffset: state.startOffset, durableEnd: state.endOffset,
+            isCleanStop: false, segment: summary)
+        work.markProducers = state.producers.isEmpty ? nil : state.producers.bytes
+        state.needsMark = false
+        state.bytesSinceMark = 0
+        state.unmarkedSince = nil
+        return work
+    }
+
+    /// An index is only a help: where there is no space for entries it goes without them.
+    private func writeIndexes(
+        _ segment: inout Segment, _ work: inout UpkeepWork
+    ) throws(SystemError) {
+        do throws(SystemError) {
+            if segment.index.unwrittenCount > 0 {
+                let file = try store.disk.open(segment.path(.index), .create)
+                try segment.index.write(to: file)
+                work.indexFiles.append(file)
+            }
+            if segment.timeIndex.unwrittenCount > 0 {
+                let file = try store.disk.open(segment.path(.timeindex), .create)
+                try segment.timeIndex.write(to: file)
+                work.indexFiles.append(file)
+            }
+        } catch {
+            guard error.isFull else { throw error }
+            segment.index.dropUnwritten()
+            segment.timeIndex.dropUnwritten()
+        }
+    }
+
+    /// Makes seals and mark durable. A full disk puts them off; any other failure takes the
+    /// partition offline (I6).
+    func perform(_ work: UpkeepWork) {
+        do throws(SystemError) {
+            try upkeep.withLock { (file) throws(SystemError) in try carryOut(work, &file) }
+        } catch {
+            guard error.isFull else { return poison(.io(error)) }
+            state.withLock { state in
+                state.bytesSinceMark += Self.markBytes
+                state.unmarkedSince = state.lastUseTime
+            }
+            store.logger?.warning(
+                "no space for a checkpoint; the next start will read more",
+                ["topic": topic, "partition": partition, "cause": error])
+        }
+    }
+
+    /// The same, with the failure for the caller.
+    func carryOut(
+        _ work: UpkeepWork, _ file: inout DurableMarkFile
+    ) throws(SystemError) {
+        for file in work.indexFiles { try file.syncData() }
+        for seal in work.seals { try writeSeal(seal) }
+        if let mark = work.mark { try writeMark(mark, work.markProducers, &file) }
+    }
+
+    private func writeSeal(_ seal: UpkeepWork.Seal) throws(SystemError) {
+        let base = seal.summary.base
+        // Retention may have been here first.
+        guard state.withLock({ $0.segments.contains { $0.base == base } }) else { return }
+        if let producers = seal.producers, seal.summary.producerCount > 0 {
+            try replace(SegmentName.file(seal.summary.nextOffset, .producers), producers)
+        }
+        try replace(SegmentName.file(base, .seal), SegmentSeal.bytes(seal.summary))
+        state.withLock { state in
+            guard let index = state.segments.firstIndex(where: { $0.base == base }) else { return }
+            state.segments[index].isSealed = true
+            state.segments[index].producersAtEnd = nil
+            state.segments[index].file = nil
+        }
+    }
+
+    func writeMark(
+        _ mark: DurableMark, _ producers: ByteSlice?, _ file: inout DurableMarkFile
+    ) throws(SystemError) {
+        var mark = mark
+        let stillThere = state.withLock { state in
+            // A trim may have come in between.
+            mark.startOffset = max(mark.startOffset, state.startOffset)
+            return state.segments.contains { $0.base == mark.segment.base }
+        }
+        guard stillThere else { return }
+        if let producers {
+            try replace(SegmentName.file(mark.durableEnd, .producers), producers)
+        }
+        let older = file.last?.durableEnd
+        try file.write(mark)
+        if let older, older != mark.durableEnd { try removeProducers(of: older) }
+    }
+
+    /// Removes the producer state of an earlier mark, unless a segment begins there.
+    private func removeProducers(of offset: Int64) throws(SystemError) {
+        guard !state.withLock({ $0.segments.contains { $0.base == offset } }) else { return }
+        let path = directory + "/" + SegmentName.file(offset, .producers)
+        if try store.disk.entry(path) != nil { try store.disk.remove(path) }
+    }
+
+    private func replace(_ name: String, _ bytes: ByteSlice) throws(SystemError) {
+        try store.disk.replace(directory + "/" + name, with: bytes, inDirectory: directory)
+    }
+}
