@@ -5,9 +5,12 @@ package enum CommandLineProgram {
     /// Every command, in the order of `varve --help`.
     package static let commands: [Command] =
         [UpCommand.command, WorkerCommand.command, InitCommand.command]
+        + [StatusCommand.command]
         + TopicCommands.commands
-        + [ProduceCommand.command, ConsumeCommand.command] + GroupCommands.commands
-        + [VersionCommand.command]
+        + [ProduceCommand.command, ConsumeCommand.command]
+        + GroupCommands.commands
+        + RetentionCommands.commands
+        + [ReplayCommand.command, SearchCommand.command, VersionCommand.command]
 
     /// Runs the command that `words` name and returns the exit status: 0, 1 or 2. Blocks the
     /// calling thread until the command is done.
