@@ -18,7 +18,8 @@ package final class DataDirectory: Sendable {
 
     let options: DataDirectoryOptions
     let store: LogStore
-    private let lockFile: any DiskFile
+    /// Held while the directory is in use; nil once it is closed.
+    private let lockFile: Lock<(any DiskFile)?>
     private let producerIDs: ProducerIDs
     private let registry: Lock<Registry>
     /// Held while topics are made, changed or deleted, one at a time.
@@ -41,7 +42,7 @@ package final class DataDirectory: Sendable {
         self.recovery = recovery
         self.options = options
         self.store = store
-        self.lockFile = lockFile
+        self.lockFile = Lock(lockFile)
         self.producerIDs = producerIDs
         var registry = Registry()
         for topic in topics {
@@ -247,9 +248,12 @@ package final class DataDirectory: Sendable {
             }
         }
         store.commit.stop()
-        // The lock goes with its file, at the end of this object's life; say so in the file.
+        // The lock goes with its file: a broker in the same process may open the directory next.
         do throws(SystemError) {
-            try lockFile.truncate(to: 0)
+            try lockFile.withLock { (file) throws(SystemError) in
+                try file?.truncate(to: 0)
+                file = nil
+            }
         } catch {
             failure = failure ?? .io(error)
         }
