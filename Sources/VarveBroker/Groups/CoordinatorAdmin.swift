@@ -1,0 +1,101 @@
+package import VarvePlatform
+package import VarveWire
+
+/// A group as DescribeGroups and ListGroups show it.
+package struct GroupDescription: Sendable {
+    package let id: String
+    package let state: GroupState
+    /// Empty for a group without members that only keeps offsets.
+    package let protocolType: String
+    /// The protocol in force; empty unless the group is stable.
+    package let protocolName: String
+    package let members: [Member]
+
+    package struct Member: Sendable {
+        package let id: String
+        package let instanceID: String?
+        package let clientID: String
+        package let clientHost: String
+        /// Both empty unless the group is stable.
+        package let metadata: ByteSlice
+        package let assignment: ByteSlice
+    }
+
+    init(_ group: Group) {
+        let isStable = group.state == .stable
+        id = group.id
+        state = group.state
+        protocolType = group.protocolType ?? ""
+        protocolName = isStable ? group.protocolName ?? "" : ""
+        members = group.membersByAge.map { member in
+            Member(
+                id: member.id, instanceID: member.instanceID, clientID: member.clientID,
+                clientHost: member.clientHost,
+                metadata: isStable ? member.metadata(for: group.protocolName) : ByteSlice(),
+                assignment: isStable ? member.assignment : ByteSlice())
+        }
+    }
+}
+
+/// The verbs of administrators: describe, list, delete.
+extension GroupCoordinator {
+    /// The group; nil when there is none of that name.
+    package func describe(_ groupID: String) -> GroupDescription? {
+        act(on: groupID) { state, _, _ in GroupDescription(state.group) }
+    }
+
+    /// All groups, by id.
+    package func list() -> [GroupDescription] {
+        entries.compactMap { entry in
+            entry.state.withLock {
+                $0.group.state == .dead ? nil : GroupDescription($0.group)
+            }
+        }.sorted { $0.id < $1.id }
+    }
+
+    /// Every group's durable offsets, for metrics and status.
+    package func allCommittedOffsets() -> [(group: String, offsets: CommittedOffsets)] {
+        entries.map { entry in (entry.id, entry.state.withLock { $0.offsets }) }
+    }
+
+    /// DeleteGroups, for one group: its offsets and itself. `completion` is called once, from any
+    /// thread, when that is durable.
+    package func delete(
+        _ groupID: String, _ completion: @escaping @Sendable (ErrorCode) -> Void
+    ) {
+        if groupID.isEmpty { return completion(.invalidGroupId) }
+        if let error = unavailability(of: groupID) { return completion(error) }
+        guard let entry = entry(of: groupID) else { return completion(.groupIdNotFound) }
+        let outcome = act(on: entry) {
+            state, time, _ -> Result<OffsetStore.Appended?, GroupFailure> in
+            switch state.group.state {
+            case .dead: return .failure(GroupFailure(code: .groupIdNotFound))
+            case .preparingRebalance, .completingRebalance, .stable:
+                return .failure(GroupFailure(code: .nonEmptyGroup))
+            case .empty: break
+            }
+            let outcome = removeGroup(entry, &state, at: time)
+            if case .success = outcome { bury(entry, &state, at: time) }
+            return outcome
+        }
+        switch outcome {
+        case .failure(let failure): completion(failure.code)
+        case .success(nil): completion(.none)
+        case .success(let appended?): settle(appended, of: groupID, completion)
+        }
+    }
+
+    /// Appends tombstones for everything the group has in `__consumer_offsets`.
+    func removeGroup(
+        _ entry: GroupEntry, _ state: inout GroupEntry.State, at time: GroupTime
+    ) -> Result<OffsetStore.Appended?, GroupFailure> {
+        var changes: [GroupEntry.State.Change] = []
+        for (topic, partitions) in state.latestOffsets {
+            for partition in partitions.keys {
+                changes.append(.init(topic: topic, partition: partition, value: nil))
+            }
+        }
+        return change(
+            changes, of: entry.id, &state, at: time, deletesGroup: state.record != nil)
+    }
+}

@@ -1,0 +1,37 @@
+/// What the broker's settings say about groups and their offsets. Times in milliseconds.
+package struct GroupSettings: Sendable {
+    package var limits = GroupLimits()
+    /// `group.min.session.timeout.ms` and `group.max.session.timeout.ms`.
+    package var sessionTimeouts: ClosedRange<Int64> = 6_000...1_800_000
+    /// `offsets.retention.minutes`.
+    package var offsetsRetention: Int64 = 7 * 24 * 3_600_000
+    /// `offsets.retention.check.interval.ms`.
+    package var offsetsCheckInterval: Int64 = 600_000
+    /// `offsets.topic.num.partitions`; counts only when the topic is made.
+    package var offsetsPartitions = 50
+    /// `offsets.topic.segment.bytes`.
+    package var offsetsSegmentBytes = 100 << 20
+    /// Longest metadata of a committed offset, in bytes. Source: Kafka's
+    /// `offset.metadata.max.bytes`.
+    package var offsetMetadataBytesMax = 4096
+    /// All protocols' metadata of one member together (I8).
+    package var memberMetadataBytesMax = 1 << 20
+    /// Groups at one time (I8).
+    package var groupsMax = 100_000
+    /// A partition of `__consumer_offsets` that grew by this much since its last snapshot, and by
+    /// four times the snapshot's size, gets another one.
+    package var snapshotBytesMin: Int64 = 16 << 20
+
+    package init() {}
+
+    package init(_ settings: BrokerSettings) {
+        limits.initialRebalanceDelay = settings.integer("group.initial.rebalance.delay.ms")
+        limits.membersMax = settings.int("group.max.size")
+        let least = settings.integer("group.min.session.timeout.ms")
+        sessionTimeouts = least...max(least, settings.integer("group.max.session.timeout.ms"))
+        offsetsRetention = settings.integer("offsets.retention.minutes") * 60_000
+        offsetsCheckInterval = settings.integer("offsets.retention.check.interval.ms")
+        offsetsPartitions = settings.int("offsets.topic.num.partitions")
+        offsetsSegmentBytes = settings.int("offsets.topic.segment.bytes")
+    }
+}

@@ -1,0 +1,70 @@
+internal import VarveLog
+internal import VarvePlatform
+internal import VarveRecords
+internal import VarveWire
+
+/// What one partition of `__consumer_offsets` says, the latest word of each key.
+struct StoredGroups {
+    struct Stored {
+        var record: ByteSlice?
+        var offsets: CommittedOffsets = [:]
+    }
+
+    private(set) var groups: [String: Stored] = [:]
+    /// Records that are not what they should be; they count for nothing.
+    private(set) var unreadable = 0
+    private(set) var records = 0
+
+    /// Everything durable in `log`, from its start.
+    /// - Throws: `.corrupt` and the other errors of a read: what came before is not the whole
+    ///   truth then and must not be served, since a client without its offset starts anywhere.
+    init(reading log: PartitionLog) throws(LogError) {
+        var offset = log.startOffset
+        while true {
+            let found = try log.read(from: offset, bytesMax: 1 << 20)
+            guard !found.batches.isEmpty, found.nextOffset > offset else { break }
+            offset = found.nextOffset
+            for (header, bytes) in RecordBatch.batches(in: found.batches)
+            where !header.attributes.isControl {
+                do {
+                    for record in try RecordBatch.records(in: bytes) { take(record) }
+                } catch {
+                    throw .badBatch(error)
+                }
+            }
+        }
+        // An offset without its group's record is a simple consumer's; neither: nothing is left.
+        groups = groups.filter { $0.value.record != nil || !$0.value.offsets.isEmpty }
+    }
+
+    private mutating func take(_ record: Record) {
+        records += 1
+        guard let key = record.key else {
+            unreadable += 1
+            return
+        }
+        do throws(WireError) {
+            switch try GroupRecordKey.decode(key) {
+            case .offset(let key): try take(key, record.value)
+            case .group(let key):
+                groups[key.group, default: Stored()].record = record.value?.detached()
+            case .other: unreadable += 1
+            }
+        } catch {
+            unreadable += 1
+        }
+    }
+
+    private mutating func take(_ key: OffsetKey, _ bytes: ByteSlice?) throws(WireError) {
+        guard let bytes else {
+            groups[key.group]?.offsets[key.topic]?[key.partition] = nil
+            if groups[key.group]?.offsets[key.topic]?.isEmpty == true {
+                groups[key.group]?.offsets[key.topic] = nil
+            }
+            return
+        }
+        let value = try OffsetValue.decode(bytes)
+        groups[key.group, default: Stored()].offsets[key.topic, default: [:]][key.partition] =
+            CommittedOffset(value)
+    }
+}
