@@ -1,11 +1,24 @@
+internal import Synchronization
+package import VarveLog
 package import VarvePlatform
 
 /// What all connections and handlers of one broker share. Thread-safe.
 package final class BrokerState: Sendable {
     package let settings: BrokerSettings
+    package let directory: DataDirectory
+    /// What topics have that they do not set themselves.
+    package let topicDefaults: TopicConfiguration
     package let clock: any Clock
     package let logger: Logger
     package let metrics = Metrics()
+    private let started: Int64
+    private let stopping = Atomic<Bool>(false)
+    private let bound = Lock<[Endpoint]>([])
+    /// For what takes several syncs.
+    let admin = AdminThread()
+    let partitionWatches = PartitionWatches()
+    /// The most a Fetch response carries (`fetch.max.bytes`).
+    let fetchBytesMax: Int
     let connectionLimits: ConnectionLimits
     /// Memory for large requests while they arrive (`queued.max.request.bytes`).
     let frameMemory: MemoryBudget
@@ -17,15 +30,34 @@ package final class BrokerState: Sendable {
     let connectionCount: MemoryBudget
 
     init(
-        settings: BrokerSettings, limits: ConnectionLimits? = nil, clock: any Clock,
-        logger: Logger
+        settings: BrokerSettings, directory: DataDirectory, topicDefaults: TopicConfiguration,
+        limits: ConnectionLimits? = nil, clock: any Clock, logger: Logger
     ) {
         self.settings = settings
+        self.directory = directory
+        self.topicDefaults = topicDefaults
+        fetchBytesMax = settings.int("fetch.max.bytes")
         self.clock = clock
         self.logger = logger
+        started = clock.monotonicMilliseconds()
         connectionLimits = limits ?? ConnectionLimits(settings)
         frameMemory = MemoryBudget(bytesMax: settings.int("queued.max.request.bytes"))
         responseMemory = MemoryBudget(bytesMax: settings.int("varve.queued.max.response.bytes"))
         connectionCount = MemoryBudget(bytesMax: settings.int("max.connections"))
+    }
+
+    /// Where clients reach this broker: each listener's address with the port it really has.
+    var listeners: [Endpoint] { bound.withLock { $0 } }
+
+    func addListener(_ endpoint: Endpoint) { bound.withLock { $0.append(endpoint) } }
+
+    var uptimeMilliseconds: Int64 { clock.monotonicMilliseconds() - started }
+
+    /// The broker stops: what waits for more data or for time is answered with what there is.
+    package var isStopping: Bool { stopping.load(ordering: .acquiring) }
+
+    func beginStopping() {
+        stopping.store(true, ordering: .releasing)
+        partitionWatches.wakeAll()
     }
 }

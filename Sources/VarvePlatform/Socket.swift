@@ -114,7 +114,7 @@ package struct Socket: ~Copyable, Sendable {
                 let flags = fcntl(descriptor, F_GETFL, 0)
                 _ = fcntl(descriptor, F_SETFL, flags | O_NONBLOCK)
                 _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-                let socket = Socket(descriptor: descriptor, name: Self.peerName(descriptor))
+                let socket = Socket(descriptor: descriptor, name: Self.numericName(descriptor, getpeername))
                 socket.setNoDelay()
                 return socket
             }
@@ -215,6 +215,9 @@ package struct Socket: ~Copyable, Sendable {
         }
     }
 
+    /// This end's numeric address without its port: where the peer reached this machine.
+    package var localHost: String { Self.numericName(descriptor, getsockname) }
+
     /// The peer's numeric address without its port; "unknown" when it has gone.
     package var peer: String { name }
 
@@ -274,13 +277,16 @@ package struct Socket: ~Copyable, Sendable {
         throw failure
     }
 
-    private static func peerName(_ descriptor: Int32) -> String {
+    private static func numericName(
+        _ descriptor: Int32,
+        _ name: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+    ) -> String {
         var storage = sockaddr_storage()
         var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
         var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
         let code = withUnsafeMutablePointer(to: &storage) { storage in
             storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                getpeername(descriptor, address, &size) == 0
+                name(descriptor, address, &size) == 0
                     ? getnameinfo(
                         address, size, &host, socklen_t(host.count), nil, 0, NI_NUMERICHOST)
                     : -1

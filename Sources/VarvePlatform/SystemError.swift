@@ -62,6 +62,8 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     package static let etimedout = ETIMEDOUT
     package static let econnreset = ECONNRESET
     package static let eagain = EAGAIN
+    package static let eaddrinuse = EADDRINUSE
+    package static let eaddrnotavail = EADDRNOTAVAIL
     package static let fileTooBig = EFBIG
 }
 

@@ -25,6 +25,8 @@ final class Connection: Channel {
 
     let token: UInt64
     let peerHost: String
+    /// Where this client reaches this broker.
+    let advertised: Endpoint
     private let socket: Socket
     private unowned let loop: EventLoop
     private let broker: BrokerState
@@ -58,10 +60,13 @@ final class Connection: Channel {
 
     var descriptor: Int32 { socket.descriptor }
 
-    init(socket: consuming Socket, token: UInt64, loop: EventLoop, broker: BrokerState) {
+    init(
+        socket: consuming Socket, advertised: Endpoint, loop: EventLoop, broker: BrokerState
+    ) {
         peerHost = socket.peer
+        self.advertised = advertised
         self.socket = socket
-        self.token = token
+        token = loop.makeToken()
         self.loop = loop
         self.broker = broker
         limits = broker.connectionLimits

@@ -7,7 +7,23 @@ package import VarveWire
 package enum AdvertisedVersions {
     /// What is served.
     package static let served: [(api: ApiKey, versions: ClosedRange<Int16>)] = [
+        (.produce, 3...13),
+        (.fetch, 4...18),
+        (.listOffsets, 1...11),
+        (.metadata, 0...13),
+        (.findCoordinator, 0...6),
         (.apiVersions, 0...4),
+        (.createTopics, 0...7),
+        (.deleteTopics, 0...6),
+        (.deleteRecords, 0...2),
+        // Version 6 is for two-phase transactions (KIP-939).
+        (.initProducerId, 0...5),
+        (.offsetForLeaderEpoch, 2...4),
+        (.describeConfigs, 0...4),
+        (.alterConfigs, 0...2),
+        (.createPartitions, 0...3),
+        (.incrementalAlterConfigs, 0...1),
+        (.describeCluster, 0...2),
     ]
 
     /// Produce is advertised from version 0, though 0 to 2 are refused: librdkafka before 2.11.1

@@ -36,7 +36,8 @@ enum Dispatch {
                 frame: frame, body: body,
                 context: RequestContext(
                     broker: broker, header: header, loop: loop, connectionID: connection.token,
-                    peerHost: connection.peerHost, number: number))
+                    peerHost: connection.peerHost, advertised: connection.advertised,
+                    number: number))
             return try route(api, request)
         } catch {
             return .close("a request cannot be read: \(error)")
@@ -45,7 +46,22 @@ enum Dispatch {
 
     private static func route(_ api: ApiKey, _ request: Request) throws(WireError) -> Outcome {
         switch api {
+        case .produce: try request.serve(ProduceHandler.self)
+        case .fetch: try request.serve(FetchHandler.self)
+        case .listOffsets: try request.serve(ListOffsetsHandler.self)
+        case .metadata: try request.serve(MetadataHandler.self)
+        case .findCoordinator: try request.serve(FindCoordinatorHandler.self)
         case .apiVersions: try request.serve(ApiVersionsHandler.self)
+        case .createTopics: try request.serve(CreateTopicsHandler.self)
+        case .deleteTopics: try request.serve(DeleteTopicsHandler.self)
+        case .deleteRecords: try request.serve(DeleteRecordsHandler.self)
+        case .initProducerId: try request.serve(InitProducerIdHandler.self)
+        case .offsetForLeaderEpoch: try request.serve(OffsetForLeaderEpochHandler.self)
+        case .describeConfigs: try request.serve(DescribeConfigsHandler.self)
+        case .alterConfigs: try request.serve(AlterConfigsHandler.self)
+        case .createPartitions: try request.serve(CreatePartitionsHandler.self)
+        case .incrementalAlterConfigs: try request.serve(IncrementalAlterConfigsHandler.self)
+        case .describeCluster: try request.serve(DescribeClusterHandler.self)
         default: .close("\(api.name) is not served")
         }
     }

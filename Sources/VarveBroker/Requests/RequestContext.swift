@@ -1,3 +1,4 @@
+package import VarvePlatform
 package import VarveWire
 
 /// Who sent a request, and what a handler needs to serve it.
@@ -12,6 +13,8 @@ package struct RequestContext: Sendable {
     package let connectionID: UInt64
     /// The peer's numeric address, without its port.
     package let peerHost: String
+    /// Where this client reaches this broker, for answers that say so.
+    package let advertised: Endpoint
     /// The request's place in its connection's order.
     let number: UInt64
 

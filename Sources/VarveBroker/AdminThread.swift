@@ -1,0 +1,42 @@
+internal import VarvePlatform
+
+/// One thread for what takes several syncs: making and deleting topics, blocks of producer ids.
+/// Jobs run one after another in the order they came, so that event loops never wait for them.
+final class AdminThread: @unchecked Sendable {
+    // SAFETY: `state` is a lock; `thread` is set in init and only joined after.
+    private struct State {
+        var jobs: [@Sendable () -> Void] = []
+        var isStopping = false
+    }
+
+    private let state = Lock(State())
+    private var thread: NamedThread?
+
+    init() {
+        thread = NamedThread("varve-admin") { [state] in
+            while true {
+                let jobs = state.wait { state -> [@Sendable () -> Void]? in
+                    if state.jobs.isEmpty { return state.isStopping ? [] : nil }
+                    defer { state.jobs = [] }
+                    return state.jobs
+                }
+                guard let jobs, !jobs.isEmpty else { return }
+                for job in jobs { job() }
+            }
+        }
+    }
+
+    /// Queues `job`. After `stop` it is dropped: its connection is closing.
+    func run(_ job: @escaping @Sendable () -> Void) {
+        state.withLock { if !$0.isStopping { $0.jobs.append(job) } }
+        state.signal()
+    }
+
+    /// Finishes what is queued and ends the thread.
+    func stop() {
+        state.withLock { $0.isStopping = true }
+        state.signal()
+        thread?.join()
+        thread = nil
+    }
+}

@@ -1,0 +1,186 @@
+internal import VarveLog
+internal import VarvePlatform
+internal import VarveWire
+
+/// `/metrics` in Prometheus' text format 0.0.4. Where kafka_exporter has a name for a thing it is
+/// used, so that existing dashboards and alerts work; the rest is `varve_` and `process_`.
+enum MetricsPage {
+    static func text(_ broker: BrokerState) -> String {
+        var page = Page()
+        topics(broker, &page)
+        groups(broker, &page)
+        traffic(broker, &page)
+        return page.text
+    }
+
+    private struct Page {
+        var text = ""
+
+        mutating func metric(_ name: String, _ type: String, _ help: String) {
+            text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+        }
+
+        mutating func sample(
+            _ name: String, _ labels: KeyValuePairs<String, String>,
+            _ value: some BinaryInteger
+        ) {
+            text += name
+            if !labels.isEmpty {
+                text += "{"
+                var isFirst = true
+                for (label, value) in labels {
+                    if !isFirst { text += "," }
+                    isFirst = false
+                    text += "\(label)=\(escaped(value))"
+                }
+                text += "}"
+            }
+            text += " \(value)\n"
+        }
+
+        /// Label values: backslash, quote and line feed are escaped.
+        private func escaped(_ value: String) -> String {
+            var result = "\""
+            for scalar in value.unicodeScalars {
+                switch scalar {
+                case "\\": result += "\\\\"
+                case "\"": result += "\\\""
+                case "\n": result += "\\n"
+                default: result.unicodeScalars.append(scalar)
+                }
+            }
+            return result + "\""
+        }
+    }
+
+    private static func topics(_ broker: BrokerState, _ page: inout Page) {
+        let topics = broker.directory.topics
+        page.metric("kafka_brokers", "gauge", "Brokers in the cluster.")
+        page.sample("kafka_brokers", [:], 1)
+        page.metric("kafka_topic_partitions", "gauge", "Partitions of the topic.")
+        for topic in topics {
+            page.sample(
+                "kafka_topic_partitions", ["topic": topic.name], topic.partitions.count)
+        }
+        func each(_ name: String, _ help: String, _ value: (PartitionLog) -> Int64) {
+            page.metric(name, "gauge", help)
+            for topic in topics {
+                for log in topic.partitions {
+                    page.sample(
+                        name, ["partition": "\(log.partition)", "topic": topic.name], value(log))
+                }
+            }
+        }
+        each("kafka_topic_partition_current_offset", "The partition's durable end.") {
+            $0.durableEnd
+        }
+        each("kafka_topic_partition_oldest_offset", "The partition's first offset.") {
+            $0.startOffset
+        }
+        each("kafka_topic_partition_leader", "The broker that leads; -1 when offline.") {
+            $0.isOnline ? Int64(broker.directory.nodeID) : -1
+        }
+        each("kafka_topic_partition_replicas", "Copies of the partition.") { _ in 1 }
+        each("kafka_topic_partition_in_sync_replica", "Copies that are in sync.") {
+            $0.isOnline ? 1 : 0
+        }
+        each("varve_partition_bytes", "Bytes of the partition's segments.") { $0.byteCount }
+        each("varve_partition_online", "1 while the partition takes and serves records.") {
+            $0.isOnline ? 1 : 0
+        }
+    }
+
+    private static func groups(_ broker: BrokerState, _ page: inout Page) {
+        let groups = GroupLag.all(of: broker)
+        page.metric("kafka_consumergroup_members", "gauge", "Members of the group.")
+        for group in groups {
+            page.sample(
+                "kafka_consumergroup_members", ["consumergroup": group.name], group.memberCount)
+        }
+        func each(_ name: String, _ help: String, _ value: (GroupLag.Offset) -> Int64) {
+            page.metric(name, "gauge", help)
+            for group in groups {
+                for offset in group.offsets {
+                    page.sample(
+                        name,
+                        [
+                            "consumergroup": group.name, "partition": "\(offset.partition)",
+                            "topic": offset.topic,
+                        ], value(offset))
+                }
+            }
+        }
+        each("kafka_consumergroup_current_offset", "The group's committed offset.") {
+            $0.committed
+        }
+        each("kafka_consumergroup_lag", "Durable records the group has not passed.") { $0.lag }
+        page.metric("kafka_consumergroup_lag_sum", "gauge", "Lag over a topic's partitions.")
+        for group in groups {
+            var sums: [String: Int64] = [:]
+            for offset in group.offsets { sums[offset.topic, default: 0] += offset.lag }
+            for (topic, sum) in sums.sorted(by: { $0.key < $1.key }) {
+                page.sample(
+                    "kafka_consumergroup_lag_sum",
+                    ["consumergroup": group.name, "topic": topic], sum)
+            }
+        }
+    }
+
+    private static func traffic(_ broker: BrokerState, _ page: inout Page) {
+        let metrics = broker.metrics
+        func counter(_ name: String, _ help: String, _ value: Counter) {
+            page.metric(name, "counter", help)
+            page.sample(name, [:], value.count)
+        }
+        func gauge(_ name: String, _ help: String, _ value: Int) {
+            page.metric(name, "gauge", help)
+            page.sample(name, [:], value)
+        }
+        gauge("varve_connections", "Open Kafka connections.", metrics.connectionsOpen.count)
+        counter("varve_connections_total", "Connections taken.", metrics.connectionsTotal)
+        counter(
+            "varve_connections_refused_total", "Connections closed on arrival.",
+            metrics.connectionsRefused)
+        counter(
+            "varve_connections_timed_out_total", "Connections closed for making no progress.",
+            metrics.connectionsTimedOut)
+        counter(
+            "varve_requests_refused_total", "Connections closed for what they sent.",
+            metrics.requestsRefused)
+        page.metric("varve_requests_total", "counter", "Requests taken, by API.")
+        for (api, _) in AdvertisedVersions.served {
+            page.sample("varve_requests_total", ["api": api.name], metrics.requestCount(api))
+        }
+        counter("varve_bytes_in_total", "Bytes read from clients.", metrics.bytesIn)
+        counter("varve_bytes_out_total", "Bytes sent to clients.", metrics.bytesOut)
+        counter("varve_records_appended_total", "Records appended.", metrics.recordsAppended)
+        counter("varve_batches_appended_total", "Batches appended.", metrics.batchesAppended)
+        counter(
+            "varve_batch_bytes_appended_total", "Bytes of batches appended.",
+            metrics.batchBytesAppended)
+        counter(
+            "varve_produce_errors_total", "Partitions of Produce requests that were refused.",
+            metrics.produceErrors)
+        counter("varve_fetch_bytes_total", "Bytes of batches read for clients.", metrics.fetchBytes)
+        counter(
+            "varve_retention_segments_total", "Segments deleted by retention.",
+            metrics.retentionSegments)
+        counter(
+            "varve_retention_bytes_total", "Bytes deleted by retention.", metrics.retentionBytes)
+        counter(
+            "varve_frames_starved_total", "Times a large request waited for memory.",
+            metrics.framesStarved)
+        gauge(
+            "varve_frame_bytes", "Memory of large requests in arrival.",
+            broker.frameMemory.bytesUsed)
+        gauge(
+            "varve_unsent_bytes", "Response bytes that clients have not taken.",
+            broker.responseMemory.bytesUsed)
+        if let resident = ProcessMemory.residentBytes() {
+            gauge("process_resident_memory_bytes", "Resident memory of the broker.", resident)
+        }
+        gauge(
+            "varve_uptime_seconds", "Seconds since the broker started.",
+            Int(broker.uptimeMilliseconds / 1000))
+    }
+}

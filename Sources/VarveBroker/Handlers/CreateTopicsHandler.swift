@@ -1,0 +1,138 @@
+internal import VarveLog
+internal import VarvePlatform
+internal import VarveWire
+
+/// CreateTopics (19): makes topics, durable before the answer. Source: KIP-4, KIP-464 (default
+/// partition count), KIP-525 (configuration in the answer).
+enum CreateTopicsHandler: RequestHandler {
+    typealias Request = CreateTopicsRequest
+    private typealias Outcome = CreateTopicsResponse.Topic
+
+    /// A request may ask for so many topics, each of which takes several syncs.
+    private static let topicsMax = 1000
+
+    static func handle(
+        _ request: CreateTopicsRequest, context: RequestContext
+    ) -> Reply<CreateTopicsResponse> {
+        let slot = context.slot(CreateTopicsRequest.self)
+        context.broker.admin.run {
+            var response = CreateTopicsResponse()
+            let counts = Dictionary(request.topics.map { ($0.name, 1) }, uniquingKeysWith: +)
+            // A name that stands twice is answered once, with an error, as in Kafka.
+            var seen: Set<String> = []
+            for topic in request.topics where seen.insert(topic.name).inserted {
+                var outcome = Outcome()
+                outcome.name = topic.name
+                if counts[topic.name] != 1 {
+                    refuse(&outcome, .invalidRequest, "the topic stands in the request twice")
+                } else if request.topics.count > topicsMax {
+                    refuse(&outcome, .policyViolation, "more than \(topicsMax) topics at once")
+                } else {
+                    make(topic, isTrial: request.validateOnly, context: context, into: &outcome)
+                }
+                response.topics.append(outcome)
+            }
+            slot.complete(response)
+        }
+        return .later
+    }
+
+    private static func make(
+        _ topic: CreateTopicsRequest.Topic, isTrial: Bool, context: RequestContext,
+        into outcome: inout Outcome
+    ) {
+        let broker = context.broker
+        guard DataDirectory.isValidTopicName(topic.name) else {
+            return refuse(&outcome, .invalidTopic, "\(LogError.invalidTopicName(topic.name))")
+        }
+        guard !BrokerState.isInternal(topic.name) else {
+            return refuse(&outcome, .invalidTopic, "the broker makes this topic itself")
+        }
+        let partitions: Int
+        switch partitionCount(topic, broker: broker) {
+        case .success(let count): partitions = count
+        case .failure(let problem): return refuse(&outcome, problem.code, problem.text)
+        }
+        var overrides: [String: String] = [:]
+        for config in topic.configs {
+            guard let value = config.value else {
+                return refuse(&outcome, .invalidConfig, "\(config.name) has no value")
+            }
+            overrides[config.name] = value
+        }
+        do throws(LogError) {
+            let configuration: TopicConfiguration
+            if isTrial {
+                guard broker.directory.topic(topic.name) == nil else {
+                    throw .topicExists(topic.name)
+                }
+                configuration = try TopicConfiguration(
+                    overrides: overrides, defaults: broker.topicDefaults)
+            } else {
+                let made = try broker.directory.createTopic(
+                    topic.name, partitions: partitions, overrides: overrides,
+                    now: broker.clock.wallMilliseconds())
+                outcome.topicId = made.id
+                configuration = made.configuration
+                broker.logger.info(
+                    "created topic", ["topic": topic.name, "partitions": partitions])
+            }
+            outcome.numPartitions = Int32(partitions)
+            outcome.replicationFactor = 1
+            outcome.configs = ConfigEntries.topic(configuration, broker: broker).map { entry in
+                var config = CreateTopicsResponse.Config()
+                config.name = entry.name
+                config.value = entry.value
+                config.configSource = entry.source.rawValue
+                config.readOnly = entry.isReadOnly
+                return config
+            }
+        } catch {
+            refuse(&outcome, ErrorCode(error), "\(error)")
+        }
+    }
+
+    private struct Problem: Error {
+        let code: ErrorCode
+        let text: String
+    }
+
+    private static func partitionCount(
+        _ topic: CreateTopicsRequest.Topic, broker: BrokerState
+    ) -> Result<Int, Problem> {
+        func fail(_ code: ErrorCode, _ text: String) -> Result<Int, Problem> {
+            .failure(Problem(code: code, text: text))
+        }
+        if !topic.assignments.isEmpty {
+            guard topic.numPartitions == -1, topic.replicationFactor == -1 else {
+                return fail(
+                    .invalidRequest, "assignments and partition count exclude each other")
+            }
+            let indexes = topic.assignments.map(\.partitionIndex).sorted()
+            guard indexes == Array(0..<Int32(indexes.count)),
+                topic.assignments.allSatisfy({ $0.brokerIds == [broker.directory.nodeID] })
+            else {
+                return fail(
+                    .invalidReplicationAssignment,
+                    "every partition from 0 on must be on broker \(broker.directory.nodeID)")
+            }
+            return .success(indexes.count)
+        }
+        guard topic.replicationFactor == -1 || topic.replicationFactor == 1 else {
+            return fail(
+                .invalidReplicationFactor,
+                "replication factor \(topic.replicationFactor): there is one broker")
+        }
+        if topic.numPartitions == -1 { return .success(broker.settings.int("num.partitions")) }
+        guard topic.numPartitions > 0 else {
+            return fail(.invalidPartitions, "\(topic.numPartitions) partitions")
+        }
+        return .success(Int(topic.numPartitions))
+    }
+
+    private static func refuse(_ outcome: inout Outcome, _ code: ErrorCode, _ text: String) {
+        outcome.errorCode = code
+        outcome.errorMessage = text
+        outcome.configs = nil
+    }
+}

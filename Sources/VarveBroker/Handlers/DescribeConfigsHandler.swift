@@ -1,0 +1,95 @@
+internal import VarveLog
+internal import VarveWire
+
+/// The kinds of resource that configurations belong to (`ConfigResource.Type`).
+enum ConfigResource {
+    static let topic: Int8 = 2
+    static let broker: Int8 = 4
+}
+
+/// DescribeConfigs (32): the configuration of topics and of this broker, with types, sources and
+/// documentation. Source: KIP-133, KIP-226 (synonyms), KIP-569 (documentation).
+enum DescribeConfigsHandler: RequestHandler {
+    typealias Request = DescribeConfigsRequest
+
+    static func handle(
+        _ request: DescribeConfigsRequest, context: RequestContext
+    ) -> Reply<DescribeConfigsResponse> {
+        var response = DescribeConfigsResponse()
+        response.results = request.resources.map { resource in
+            var result = DescribeConfigsResponse.Resource()
+            result.resourceType = resource.resourceType
+            result.resourceName = resource.resourceName
+            switch entries(resource, context.broker) {
+            case .success(let entries):
+                let wanted = resource.configurationKeys.map(Set.init)
+                result.configs = entries.filter { wanted?.contains($0.name) ?? true }
+                    .map { config($0, request: request) }
+            case .failure(let refusal):
+                result.errorCode = refusal.code
+                result.errorMessage = refusal.text
+            }
+            return result
+        }
+        return .now(response)
+    }
+
+    private struct Refusal: Error {
+        let code: ErrorCode
+        let text: String
+    }
+
+    private static func entries(
+        _ resource: DescribeConfigsRequest.Resource, _ broker: BrokerState
+    ) -> Result<[ConfigEntries.Entry], Refusal> {
+        switch resource.resourceType {
+        case ConfigResource.topic:
+            guard let topic = broker.directory.topic(resource.resourceName) else {
+                return .failure(
+                    Refusal(
+                        code: .unknownTopicOrPartition,
+                        text: "there is no topic \(resource.resourceName)"))
+            }
+            return .success(ConfigEntries.topic(topic.configuration, broker: broker))
+        case ConfigResource.broker:
+            // An empty name asks for what is set for all brokers at run time: nothing is.
+            if resource.resourceName.isEmpty { return .success([]) }
+            guard resource.resourceName == "\(broker.directory.nodeID)" else {
+                return .failure(
+                    Refusal(
+                        code: .invalidRequest,
+                        text: "this is broker \(broker.directory.nodeID), "
+                            + "not \(resource.resourceName)"))
+            }
+            return .success(ConfigEntries.broker(broker.settings))
+        default:
+            return .failure(
+                Refusal(
+                    code: .invalidRequest,
+                    text: "resource type \(resource.resourceType) has no configuration here"))
+        }
+    }
+
+    private static func config(
+        _ entry: ConfigEntries.Entry, request: DescribeConfigsRequest
+    ) -> DescribeConfigsResponse.Config {
+        var config = DescribeConfigsResponse.Config()
+        config.name = entry.name
+        config.value = entry.value
+        config.readOnly = entry.isReadOnly
+        config.configSource = entry.source.rawValue
+        config.isDefault = entry.source == .standard
+        config.configType = entry.type
+        if request.includeDocumentation { config.documentation = entry.documentation }
+        if request.includeSynonyms {
+            config.synonyms = entry.synonyms.map {
+                var synonym = DescribeConfigsResponse.Synonym()
+                synonym.name = $0.name
+                synonym.value = $0.value
+                synonym.source = $0.source.rawValue
+                return synonym
+            }
+        }
+        return config
+    }
+}

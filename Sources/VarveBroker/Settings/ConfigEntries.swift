@@ -1,0 +1,83 @@
+internal import VarveLog
+
+/// Configurations as DescribeConfigs and CreateTopics show them.
+enum ConfigEntries {
+    /// Where a value comes from; the numbers are the wire's (`ConfigSource`, KIP-226).
+    enum Source: Int8 {
+        case topic = 1
+        case broker = 4
+        case standard = 5
+    }
+
+    struct Entry {
+        let name: String
+        let value: String?
+        let source: Source
+        let isReadOnly: Bool
+        /// The wire's number of the type (KIP-569).
+        let type: Int8
+        let documentation: String
+        /// What would count if the values before were not set, nearest first; the value itself
+        /// stands first.
+        let synonyms: [(name: String, value: String, source: Source)]
+    }
+
+    private enum WireType {
+        static let boolean: Int8 = 1
+        static let string: Int8 = 2
+        static let int: Int8 = 3
+        static let long: Int8 = 5
+        static let double: Int8 = 6
+        static let list: Int8 = 7
+    }
+
+    /// Every configuration of a topic, by name.
+    static func topic(_ configuration: TopicConfiguration, broker: BrokerState) -> [Entry] {
+        TopicConfiguration.definitions.map { definition in
+            let name = definition.name
+            var synonyms: [(name: String, value: String, source: Source)] = []
+            if let own = configuration.overrides[name] { synonyms.append((name, own, .topic)) }
+            if let setting = TopicDefaults.source(of: name, in: broker.settings) {
+                synonyms.append((setting, broker.topicDefaults.value(of: name), .broker))
+            }
+            synonyms.append((name, definition.defaultValue, .standard))
+            let type: Int8 =
+                switch definition.type {
+                case .boolean: WireType.boolean
+                case .string: WireType.string
+                case .int: WireType.int
+                case .long: WireType.long
+                case .double: WireType.double
+                case .list: WireType.list
+                }
+            return Entry(
+                name: name, value: configuration.value(of: name), source: synonyms[0].source,
+                isReadOnly: false, type: type, documentation: definition.documentation,
+                synonyms: synonyms)
+        }
+    }
+
+    /// Every broker setting, by name. They are set at the start, so none can be altered.
+    static func broker(_ settings: BrokerSettings) -> [Entry] {
+        BrokerSettings.definitions.sorted { $0.name < $1.name }.map { definition in
+            let name = definition.name
+            var synonyms: [(name: String, value: String, source: Source)] = []
+            if let set = settings.overrides[name] { synonyms.append((name, set, .broker)) }
+            synonyms.append((name, definition.defaultValue, .standard))
+            let type: Int8 =
+                switch definition.kind {
+                case .boolean: WireType.boolean
+                case .int: WireType.int
+                case .long: WireType.long
+                case .double: WireType.double
+                case .string, .choice: WireType.string
+                case .list: WireType.list
+                }
+            let value = settings.value(of: name)
+            return Entry(
+                name: name, value: value.isEmpty ? nil : value, source: synonyms[0].source,
+                isReadOnly: true, type: type, documentation: definition.documentation,
+                synonyms: synonyms)
+        }
+    }
+}
