@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import VarveLog
 import VarvePlatform
 import VarveRecords
 import VarveWire

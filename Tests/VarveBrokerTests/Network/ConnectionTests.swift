@@ -71,7 +71,7 @@ struct ConnectionTests {
         let test = try TestBroker(settings: ["num.partitions": "1"])
         for _ in 0..<300 {
             let client = try test.client()
-            let count = Int.random(in: 8...400, using: &random)
+            let count = Int.random(in: 12...400, using: &random)
             var bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
             // Most of them with a right length and a known API, so that the decoders are reached.
             if Int.random(in: 0..<4, using: &random) > 0 {

@@ -4,6 +4,8 @@ import VarvePlatform
 @testable import VarveBroker
 
 struct ResponseQueueTests {
+    private func check(_ value: Bool, _ wanted: Bool) { #expect(value == wanted) }
+
     @Test func answersLeaveInTheOrderOfTheirRequests() {
         var queue = ResponseQueue()
         var random = SplitMix(state: 7)
@@ -12,16 +14,19 @@ struct ResponseQueueTests {
         var opened: UInt64 = 0
         for _ in 0..<5000 {
             if waiting.isEmpty || Int.random(in: 0..<3, using: &random) > 0 && waiting.count < 600 {
-                #expect(queue.open() == opened)
+                let number = queue.open()
+                #expect(number == opened)
                 waiting.append(opened)
                 opened += 1
             } else {
                 let number = waiting.remove(at: Int.random(in: 0..<waiting.count, using: &random))
-                #expect(queue.complete(number, [ByteSlice([UInt8(truncatingIfNeeded: number)])]))
+                check(queue.complete(number, [ByteSlice([UInt8(truncatingIfNeeded: number)])]), true)
                 while let pieces = queue.popReady() { left.append(pieces[0][0]) }
             }
         }
-        for number in waiting { #expect(queue.complete(number, [ByteSlice([UInt8(truncatingIfNeeded: number)])])) }
+        for number in waiting {
+            check(queue.complete(number, [ByteSlice([UInt8(truncatingIfNeeded: number)])]), true)
+        }
         while let pieces = queue.popReady() { left.append(pieces[0][0]) }
         #expect(left == (0..<opened).map { UInt8(truncatingIfNeeded: $0) })
         #expect(queue.count == 0)
@@ -31,12 +36,12 @@ struct ResponseQueueTests {
         var queue = ResponseQueue()
         let first = queue.open()
         let second = queue.open()
-        #expect(queue.complete(second, []))
-        #expect(!queue.complete(second, []))
-        #expect(queue.complete(first, []))
-        while queue.popReady() != nil {}
-        #expect(!queue.complete(first, []))
-        #expect(!queue.complete(99, []))
+        check(queue.complete(second, []), true)
+        check(queue.complete(second, []), false)
+        check(queue.complete(first, []), true)
+        while let pieces = queue.popReady() { #expect(pieces.isEmpty) }
+        check(queue.complete(first, []), false)
+        check(queue.complete(99, []), false)
     }
 }
 
