@@ -21,6 +21,11 @@ package enum ClientError: Error, Equatable, Sendable {
     /// The cluster, producer or consumer was closed.
     case closed
 
+    /// What was to be made is there already.
+    package var isTopicExisting: Bool {
+        if case .kafka(.topicAlreadyExists, _) = self { true } else { false }
+    }
+
     /// The same may succeed later without anyone changing anything.
     package var isRetriable: Bool {
         switch self {

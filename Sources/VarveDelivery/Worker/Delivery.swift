@@ -1,0 +1,221 @@
+internal import VarveClient
+internal import VarvePlatform
+internal import VarveRecords
+
+/// One worker's way from a batch to verdicts: transform, deliver, wait and try again, dead-letter.
+///
+/// It ends an event's way in the queue only with a verdict on that very event (D1), or gives it
+/// back to the log when the worker stops or its partition goes.
+final class Delivery: Sendable {
+    /// Writes a record to the dead-letter topic; returns when it is durable there.
+    typealias DeadLetterWriter = @Sendable (Record) async throws(ClientError) -> Void
+
+    private let configuration: WorkerConfiguration
+    private let transforms: TransformPipeline
+    private let sink: any Sink
+    private let queue: DeliveryQueue
+    private let writeDeadLetter: DeadLetterWriter
+    private let tally: DeliveryTally
+    private let logger: Logger
+    private let clock: any Clock
+
+    init(
+        configuration: WorkerConfiguration, sink: any Sink, queue: DeliveryQueue,
+        tally: DeliveryTally, logger: Logger, clock: any Clock = SystemClock(),
+        writeDeadLetter: @escaping DeadLetterWriter
+    ) {
+        self.configuration = configuration
+        transforms = TransformPipeline(configuration.transforms)
+        self.sink = sink
+        self.queue = queue
+        self.tally = tally
+        self.logger = logger
+        self.clock = clock
+        self.writeDeadLetter = writeDeadLetter
+    }
+
+    /// Works off one lane until the queue stops.
+    func run(lane: Int) async {
+        while true {
+            let version = queue.changed.version
+            switch queue.take(lane: lane, now: clock.monotonicMilliseconds()) {
+            case .end: return
+            case .wait(let milliseconds):
+                await queue.changed.wait(after: version, milliseconds: max(1, milliseconds))
+            case .batch(let batch):
+                await deliver(batch, lane: lane)
+            }
+        }
+    }
+
+    /// An event of a batch under way: as it was read, and as the sink gets it.
+    private struct Item {
+        let pending: PendingEvent
+        let event: Event
+    }
+
+    private func deliver(_ batch: [PendingEvent], lane: Int) async {
+        var items = await transform(batch, lane)
+        var backoff = Backoff(configuration.retry)
+        var attempts = 0
+        while true {
+            items = abandonLost(items)
+            if items.isEmpty { break }
+            attempts += 1
+            let verdicts = await sink.deliver(items.map(\.event))
+            let trouble = await settle(&items, verdicts, attempts, lane)
+            guard let trouble else {
+                tally.recovered(lane: lane)?.log(logger, sink: configuration.sink.type)
+                break
+            }
+            let wait = trouble.isPause ? backoff.paused() : backoff.next()
+            if tally.troubled(
+                lane: lane, trouble, now: clock.monotonicMilliseconds(), waiting: items.count)
+            {
+                trouble.log(
+                    logger, sink: configuration.sink.type, waiting: items.count,
+                    nextTryMilliseconds: wait)
+            }
+            await pause(wait, while: items)
+        }
+        // A lane that gave its events away is not in trouble any more.
+        _ = tally.recovered(lane: lane)
+    }
+
+    /// Runs the transforms; what they drop or cannot take is settled here.
+    private func transform(_ batch: [PendingEvent], _ lane: Int) async -> [Item] {
+        var items: [Item] = []
+        items.reserveCapacity(batch.count)
+        var dropped: [PendingEvent] = []
+        var refused: [(PendingEvent, DeadLetter)] = []
+        for pending in batch {
+            do throws(TransformError) {
+                if let event = try transforms.apply(pending.event) {
+                    items.append(Item(pending: pending, event: event))
+                } else {
+                    dropped.append(pending)
+                }
+            } catch {
+                let letter = DeadLetter(
+                    stage: .transformation, reason: Reason(error.text), attempts: 0)
+                refused.append((pending, letter))
+            }
+        }
+        tally.dropped(dropped.count)
+        queue.end(dropped, .finished)
+        await bury(refused, lane)
+        return items
+    }
+
+    /// Gives events back whose partition went away, or all of them when the worker stops.
+    private func abandonLost(_ items: [Item]) -> [Item] {
+        var kept: [Item] = []
+        var lost: [PendingEvent] = []
+        for item in items {
+            if queue.shouldAbandon(item.pending) {
+                lost.append(item.pending)
+            } else {
+                kept.append(item)
+            }
+        }
+        queue.end(lost, .abandoned)
+        return kept
+    }
+
+    /// Ends the way of the events with a verdict; the others stay in `items`.
+    /// - Returns: why there are others; nil when there are none.
+    private func settle(
+        _ items: inout [Item], _ verdicts: [Verdict], _ attempts: Int, _ lane: Int
+    ) async -> Trouble? {
+        var delivered: [PendingEvent] = []
+        var deliveredBytes = 0
+        var refused: [(PendingEvent, DeadLetter)] = []
+        var waiting: [Item] = []
+        var trouble: Trouble?
+        let attemptsMax = configuration.retry.attempts
+        for (index, item) in items.enumerated() {
+            // A sink that answers for fewer events than it was given said nothing on the rest.
+            let verdict = index < verdicts.count ? verdicts[index] : .retry("no verdict")
+            switch verdict {
+            case .delivered:
+                delivered.append(item.pending)
+                deliveredBytes += item.event.value?.count ?? 0
+            case .deadLetter(let reason):
+                refused.append(
+                    (item.pending, DeadLetter(stage: .put, reason: reason, attempts: attempts)))
+            case .retry(let reason) where attemptsMax > 0 && attempts >= attemptsMax:
+                let gaveUp = Reason(
+                    "gave up after \(attempts) attempts: \(reason.text)",
+                    httpStatus: reason.httpStatus)
+                refused.append(
+                    (item.pending, DeadLetter(stage: .put, reason: gaveUp, attempts: attempts)))
+            case .retry(let reason):
+                waiting.append(item)
+                if trouble == nil { trouble = Trouble(reason: reason, isPause: false) }
+            case .pause(let reason):
+                waiting.append(item)
+                if trouble?.isPause != true { trouble = Trouble(reason: reason, isPause: true) }
+            }
+        }
+        tally.delivered(delivered.count, bytes: deliveredBytes)
+        tally.retried(waiting.count)
+        queue.end(delivered, .finished)
+        await bury(refused, lane)
+        items = waiting
+        return trouble
+    }
+
+    /// Writes dead letters; each ends its event's way when it is durable and not before.
+    private func bury(_ letters: [(PendingEvent, DeadLetter)], _ lane: Int) async {
+        for (pending, letter) in letters {
+            logger.warning(
+                "an event goes to the dead-letter topic",
+                [
+                    "event": pending.event.identity, "topic": configuration.deadLetterTopic,
+                    "reason": letter.reason.text,
+                ])
+            let record = letter.record(
+                pending.event, worker: configuration.name, sink: configuration.sink.type,
+                now: clock.wallMilliseconds())
+            var backoff = Backoff(configuration.retry)
+            while true {
+                if queue.shouldAbandon(pending) {
+                    queue.end([pending], .abandoned)
+                    break
+                }
+                do throws(ClientError) {
+                    try await writeDeadLetter(record)
+                    tally.deadLettered(1)
+                    queue.end([pending], .finished)
+                    break
+                } catch {
+                    // Until the letter is written the event waits, whatever the error (D3).
+                    let trouble = Trouble(
+                        reason: Reason("dead letter to \(configuration.deadLetterTopic): \(error)"),
+                        isPause: !error.isRetriable)
+                    let wait = trouble.isPause ? backoff.paused() : backoff.next()
+                    if tally.troubled(
+                        lane: lane, trouble, now: clock.monotonicMilliseconds(), waiting: 1)
+                    {
+                        trouble.log(
+                            logger, sink: configuration.sink.type, waiting: 1,
+                            nextTryMilliseconds: wait)
+                    }
+                    await pause(wait, while: [Item(pending: pending, event: pending.event)])
+                }
+            }
+        }
+    }
+
+    /// Waits, but no longer than until the worker stops or a partition goes.
+    private func pause(_ milliseconds: Int, while items: [Item]) async {
+        let end = clock.monotonicMilliseconds() + Int64(milliseconds)
+        while true {
+            let version = queue.changed.version
+            if items.contains(where: { queue.shouldAbandon($0.pending) }) { return }
+            let left = end - clock.monotonicMilliseconds()
+            guard left > 0 else { return }
+            await queue.changed.wait(after: version, milliseconds: Int(left))
+        }
+    }
+}
