@@ -71,6 +71,9 @@ let package = Package(
                 "VarveClient", "VarveDelivery",
             ],
             swiftSettings: strict),
+        .executableTarget(
+            name: "varve-bench", dependencies: ["VarvePlatform", "VarveRecords", "VarveLog"],
+            path: "Benchmarks/varve-bench", swiftSettings: strict),
 
         .target(
             name: "VarveSimulation", dependencies: ["VarvePlatform", "VarveRecords"],
