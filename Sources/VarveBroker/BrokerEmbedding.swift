@@ -29,6 +29,7 @@ extension Broker {
             let partitions = state.directory.topic(name)?.partitions ?? []
             try state.directory.deleteTopic(name)
             state.partitionWatches.forget(partitions)
+            state.groups.topicDeleted(name)
         } catch {
             throw BrokerError(error)
         }

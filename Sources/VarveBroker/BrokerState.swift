@@ -11,6 +11,8 @@ package final class BrokerState: Sendable {
     package let clock: any Clock
     package let logger: Logger
     package let metrics = Metrics()
+    /// Consumer groups and their offsets.
+    package let groups: GroupCoordinator
     private let started: Int64
     private let stopping = Atomic<Bool>(false)
     private let bound = Lock<[Endpoint]>([])
@@ -39,6 +41,9 @@ package final class BrokerState: Sendable {
         fetchBytesMax = settings.int("fetch.max.bytes")
         self.clock = clock
         self.logger = logger
+        groups = GroupCoordinator(
+            directory: directory, clock: clock, settings: GroupSettings(settings),
+            logger: logger.part("groups"))
         started = clock.monotonicMilliseconds()
         connectionLimits = limits ?? ConnectionLimits(settings)
         frameMemory = MemoryBudget(bytesMax: settings.int("queued.max.request.bytes"))

@@ -22,6 +22,7 @@ final class HousekeepingThread: @unchecked Sendable {
             {
                 let now = broker.clock.monotonicMilliseconds()
                 let wall = broker.clock.wallMilliseconds()
+                broker.groups.tick(at: GroupTime(monotonic: now, wall: wall))
                 if now >= nextLogTick {
                     nextLogTick = now + Self.logTickMilliseconds
                     broker.directory.tick(now: wall)

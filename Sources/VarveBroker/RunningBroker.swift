@@ -43,6 +43,8 @@ final class RunningBroker: Sendable {
             limits: plan.limits, clock: clock, logger: logger)
         self.state = state
         self.loops = loops
+        // Before the first request: a group that is not there yet would be taken for none.
+        state.groups.load()
         do throws(SystemError) {
             for (index, listener) in bound.enumerated() {
                 try Self.serveKafka(
@@ -66,6 +68,8 @@ final class RunningBroker: Sendable {
     /// Ends everything in the order that loses nothing: no new work, answers out, threads, disk.
     func stop() throws(BrokerError) {
         state.beginStopping()
+        // Members that wait are sent away; their answers are part of what is drained.
+        state.groups.stop()
         for loop in loops { loop.post { loop.drainAll() } }
         let deadline = state.clock.monotonicMilliseconds() + Self.drainMilliseconds
         let left = Lock(0)

@@ -12,13 +12,7 @@ extension BrokerState {
     /// `__consumer_offsets`, made when it is first needed. Durable on return; takes many syncs.
     package func makeOffsetsTopic() throws(LogError) -> Topic {
         if let topic = directory.topic(Self.offsetsTopic) { return topic }
-        return try make(
-            Self.offsetsTopic, partitions: settings.int("offsets.topic.num.partitions"),
-            overrides: [
-                "cleanup.policy": "compact",
-                "segment.bytes": settings.value(of: "offsets.topic.segment.bytes"),
-                "compression.type": "producer",
-            ])
+        return try groups.makeOffsetsTopic()
     }
 
     private func make(

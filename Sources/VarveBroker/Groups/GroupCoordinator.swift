@@ -94,6 +94,11 @@ package final class GroupCoordinator: Sendable {
         }
     }
 
+    /// `__consumer_offsets`, made when it is missing. Durable on return; takes many syncs.
+    package func makeOffsetsTopic() throws(LogError) -> Topic {
+        try store.makeTopic(now: clock.wallMilliseconds())
+    }
+
     /// Answers everybody who waits with NOT_COORDINATOR; every later call finds no coordinator.
     package func stop() {
         table.withLock { $0.isStopped = true }

@@ -12,8 +12,6 @@ internal import VarveWire
 /// The latest record of a key counts. A group is in one partition, by the hash of its id, so that
 /// its records keep their order. Source: Kafka's `OffsetCommitKey`, `GroupMetadataKey`.
 final class OffsetStore: Sendable {
-    static let topicName = "__consumer_offsets"
-
     private let directory: DataDirectory
     private let settings: GroupSettings
     /// Held while the topic is made, so that it is made once.
@@ -25,7 +23,7 @@ final class OffsetStore: Sendable {
     }
 
     /// The topic; nil until somebody needed it.
-    var topic: Topic? { directory.topic(Self.topicName) }
+    var topic: Topic? { directory.topic(BrokerState.offsetsTopic) }
 
     /// The topic, made when it is missing. Durable on return.
     func makeTopic(now: Int64) throws(LogError) -> Topic {
@@ -33,7 +31,7 @@ final class OffsetStore: Sendable {
         return try making.withLock { (_) throws(LogError) in
             if let topic { return topic }
             return try directory.createTopic(
-                Self.topicName, partitions: settings.offsetsPartitions,
+                BrokerState.offsetsTopic, partitions: settings.offsetsPartitions,
                 overrides: [
                     "cleanup.policy": "compact",
                     "segment.bytes": "\(settings.offsetsSegmentBytes)",

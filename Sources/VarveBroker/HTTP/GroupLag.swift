@@ -20,6 +20,27 @@ struct GroupLag {
 
     /// Every group that has members or committed offsets, by name.
     static func all(of broker: BrokerState) -> [GroupLag] {
-        []
+        let offsets = Dictionary(
+            uniqueKeysWithValues: broker.groups.allCommittedOffsets().map {
+                ($0.group, $0.offsets)
+            })
+        return broker.groups.list().map { group in
+            GroupLag(
+                name: group.id, state: group.state.rawValue, memberCount: group.members.count,
+                offsets: Self.lag(of: offsets[group.id] ?? [:], in: broker))
+        }
+    }
+
+    private static func lag(
+        of committed: CommittedOffsets, in broker: BrokerState
+    ) -> [GroupLag.Offset] {
+        committed.sorted { $0.key < $1.key }.flatMap { name, partitions in
+            let topic = broker.directory.topic(name)
+            return partitions.sorted { $0.key < $1.key }.map { partition, committed in
+                Offset(
+                    topic: name, partition: partition, committed: committed.offset,
+                    end: topic?.partition(partition)?.durableEnd ?? -1)
+            }
+        }
     }
 }

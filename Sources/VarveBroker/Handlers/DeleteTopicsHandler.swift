@@ -57,6 +57,7 @@ enum DeleteTopicsHandler: RequestHandler {
             let partitions = topic.partitions
             try broker.directory.deleteTopic(topic.name)
             broker.partitionWatches.forget(partitions)
+            broker.groups.topicDeleted(topic.name)
             broker.logger.info("deleted topic", ["topic": topic.name, "id": topic.id])
         } catch {
             return refuse(ErrorCode(error), "\(error)")

@@ -1,0 +1,102 @@
+internal import VarveLog
+internal import VarvePlatform
+internal import VarveWire
+
+/// OffsetFetch (9): one group up to version 7, several from version 8 on (KIP-709), topics by id
+/// from version 10 on. A partition without an offset has -1 and no error.
+enum OffsetFetchHandler: RequestHandler {
+    typealias Request = OffsetFetchRequest
+    private typealias Topic = OffsetFetchResponse.Topic
+    private typealias Partition = OffsetFetchResponse.Partition
+
+    private static let groupsSince: Int16 = 8
+    private static let topicIDsSince: Int16 = 10
+
+    static func handle(
+        _ request: OffsetFetchRequest, context: RequestContext
+    ) -> Reply<OffsetFetchResponse> {
+        var response = OffsetFetchResponse()
+        if context.version >= groupsSince {
+            response.groups = request.groups.map { group in
+                let (error, topics) = fetch(group.groupId, group.topics, context)
+                return OffsetFetchResponse.Group {
+                    $0.groupId = group.groupId
+                    $0.errorCode = error
+                    $0.topics = topics
+                }
+            }
+            return .now(response)
+        }
+        let (error, topics) = fetch(request.groupId, request.topics, context)
+        response.errorCode = error
+        response.topics = topics
+        return .now(response)
+    }
+
+    /// - Parameter asked: nil for everything that the group has committed.
+    private static func fetch(
+        _ groupID: String, _ asked: [OffsetFetchRequest.Topic]?, _ context: RequestContext
+    ) -> (ErrorCode, [Topic]) {
+        let groups = context.broker.groups
+        if let error = groups.unavailability(of: groupID) {
+            // Versions 0 and 1 have no place for the error but the partitions.
+            guard context.version < 2 else { return (error, []) }
+            return (error, (asked ?? []).map { answer($0, [:], error) })
+        }
+        let committed = groups.committedOffsets(of: groupID) ?? [:]
+        guard let asked else { return (.none, everything(committed, context)) }
+        return (
+            .none,
+            asked.map { topic in
+                guard context.version >= topicIDsSince else {
+                    return answer(topic, committed[topic.name] ?? [:], .none)
+                }
+                guard let found = context.broker.directory.topic(id: topic.topicId) else {
+                    return answer(topic, [:], .unknownTopicId)
+                }
+                return answer(topic, committed[found.name] ?? [:], .none)
+            }
+        )
+    }
+
+    private static func answer(
+        _ asked: OffsetFetchRequest.Topic, _ committed: [Int32: CommittedOffset],
+        _ error: ErrorCode
+    ) -> Topic {
+        Topic {
+            $0.name = asked.name
+            $0.topicId = asked.topicId
+            $0.partitions = asked.partitionIndexes.map {
+                partition($0, committed[$0], error)
+            }
+        }
+    }
+
+    private static func everything(
+        _ committed: CommittedOffsets, _ context: RequestContext
+    ) -> [Topic] {
+        committed.keys.sorted().compactMap { name in
+            let found = context.broker.directory.topic(name)
+            if context.version >= topicIDsSince && found == nil { return nil }
+            return Topic {
+                $0.name = name
+                $0.topicId = found?.id ?? .zero
+                $0.partitions = committed[name]!.sorted { $0.key < $1.key }.map {
+                    partition($0.key, $0.value, .none)
+                }
+            }
+        }
+    }
+
+    private static func partition(
+        _ index: Int32, _ committed: CommittedOffset?, _ error: ErrorCode
+    ) -> Partition {
+        Partition {
+            $0.partitionIndex = index
+            $0.committedOffset = committed?.offset ?? -1
+            $0.committedLeaderEpoch = committed?.leaderEpoch ?? -1
+            $0.metadata = committed?.metadata ?? ""
+            $0.errorCode = error
+        }
+    }
+}
