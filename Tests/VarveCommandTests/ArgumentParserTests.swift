@@ -158,7 +158,7 @@ private let exit = Option("--exit", help: "")
             let names = command.options.flatMap(\.names)
             #expect(Set(names).count == names.count, "\(command.name) has a flag twice: \(names)")
             #expect(
-                text.split(separator: "\n").allSatisfy { $0.count <= 120 }, "\(command.name)")
+                text.split(separator: "\n").allSatisfy { $0.count <= 100 }, "\(command.name)")
         }
         let overview = HelpText.text([], commands: commands)
         for command in commands { #expect(overview.contains("  \(command.name) ")) }

@@ -4,7 +4,7 @@ internal import VarvePlatform
 package enum CommandLineProgram {
     /// Every command, in the order of `varve --help`.
     package static let commands: [Command] =
-        [UpCommand.command, WorkerCommand.command, InitCommand.command]
+        [UpCommand.command, BrokerCommand.command, WorkerCommand.command, InitCommand.command]
         + [StatusCommand.command]
         + TopicCommands.commands
         + [ProduceCommand.command, ConsumeCommand.command]

@@ -50,17 +50,35 @@ package enum HelpText {
     }
 
     /// Two columns; the right one starts at the same place everywhere, or on its own line after a
-    /// long left one.
+    /// long left one, and goes on below itself where it is long.
     private static func columns(_ rows: [(String, String)]) -> [String] {
         let width = min(30, rows.map { $0.0.count }.max() ?? 0)
         let indent = String(repeating: " ", count: width + 4)
         var lines: [String] = []
         for (left, right) in rows {
+            var pieces = wrapped(right, width: 96 - width)
             if left.count > width {
-                lines += ["  " + left, indent + right]
+                lines.append("  " + left)
             } else {
                 let space = String(repeating: " ", count: width - left.count + 2)
-                lines.append("  " + left + space + right)
+                lines.append("  " + left + space + pieces.removeFirst())
+            }
+            lines += pieces.map { indent + $0 }
+        }
+        return lines
+    }
+
+    /// `text` in lines of at most `width` characters, broken at spaces; at least one line.
+    private static func wrapped(_ text: String, width: Int) -> [String] {
+        var lines = [""]
+        for word in text.split(separator: " ") {
+            let last = lines[lines.count - 1]
+            if last.isEmpty {
+                lines[lines.count - 1] = String(word)
+            } else if last.count + 1 + word.count <= width {
+                lines[lines.count - 1] += " " + word
+            } else {
+                lines.append(String(word))
             }
         }
         return lines

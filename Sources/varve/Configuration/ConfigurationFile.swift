@@ -67,6 +67,12 @@ extension Configuration {
         do {
             file = try decoder.decode(File.self, from: data)
         } catch {
+            // The decoder does not say where.
+            if case DecodingError.dataCorrupted(let context) = error, context.codingPath.isEmpty,
+                let mistake = JSON5Syntax.mistake(in: String(decoding: data, as: UTF8.self))
+            {
+                throw .usage("\(path), \(mistake)")
+            }
             throw .usage("\(path): \(ConfigurationError(error))")
         }
         let directory = URL(fileURLWithPath: path).deletingLastPathComponent()
