@@ -20,6 +20,11 @@ package final class NamedThread: @unchecked Sendable {
         precondition(code == 0, "pthread_create \(name): errno \(code)")
     }
 
+    /// Lets the thread go: what it holds is freed at its end, and nobody can `join` it.
+    package func detach() {
+        pthread_detach(handle)
+    }
+
     /// Waits for the thread's end. Call it once, from another thread.
     package func join() {
         pthread_join(handle, nil)

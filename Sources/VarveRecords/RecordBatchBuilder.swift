@@ -142,3 +142,25 @@ package struct RecordBatchBuilder {
         return size(Int64(bytes.count)) + bytes.count
     }
 }
+
+extension RecordBatch {
+    /// A copy of the one batch in `batch`, as written by `producerID`, with its checksum renewed.
+    package static func stamped(
+        _ batch: ByteSlice, producerID: Int64, producerEpoch: Int16, baseSequence: Int32
+    ) throws(RecordError) -> ByteSlice {
+        var header = try batch.withUnsafeBytes { (bytes) throws(RecordError) in
+            try RecordBatchHeader(parsing: bytes)
+        }
+        guard header.totalByteCount == batch.count else {
+            throw .truncated(needed: header.totalByteCount, available: batch.count)
+        }
+        header.producerID = producerID
+        header.producerEpoch = producerEpoch
+        header.baseSequence = baseSequence
+        return ByteSlice(filling: batch.count) { copy in
+            batch.withUnsafeBytes { copy.copyMemory(from: $0) }
+            header.seal(copy)
+            return batch.count
+        }
+    }
+}
