@@ -17,17 +17,77 @@ struct ForeignBrokerTests {
         await cluster.close()
     }
 
-    @Test func producedRecordsComeWithTheirOffsets() async throws {
-        let mock = try MockCluster()
+    @Test func recordsComeBackAsTheyWereSent() async throws {
+        let mock = try MockCluster(brokers: 3)
+        let cluster = mock.client()
+        for codec in CompressionCodec.allCases where codec.isBuiltIn {
+            let name = uniqueName("t")
+            var configuration = ProducerConfiguration()
+            configuration.codec = codec
+            let producer = Producer(cluster, configuration)
+            let sent = (0..<50).map { index in
+                Record(
+                    offset: Int64(index), timestamp: 1_700_000_000_000 + Int64(index),
+                    key: index % 3 == 0 ? nil : ByteSlice("key \(index)"),
+                    value: index % 7 == 6
+                        ? nil : ByteSlice(String(repeating: "v\(index)", count: index)),
+                    headers: [RecordHeader(name: "index", value: ByteSlice("\(index)"))])
+            }
+            let places = Collector<Int64>()
+            for record in sent {
+                try await producer.enqueue(topic: name, partition: 2, record) {
+                    places.add((try? $0.get().offset) ?? -1)
+                }
+            }
+            try await producer.flush()
+            #expect(places.values == sent.map(\.offset))
+
+            let consumer = try Consumer(cluster, ConsumerConfiguration())
+            try consumer.assign([TopicPartition(topic: name, partition: 2): 0])
+            let fetched = try await consumer.collect(sent.count)
+            #expect(fetched == sent, "\(codec)")
+            await consumer.close()
+            await producer.close()
+        }
+        await cluster.close()
+    }
+
+    @Test func groupMembersShareAndTakeOverAtTheCommittedOffset() async throws {
+        let mock = try MockCluster(brokers: 3)
         let cluster = mock.client()
         let name = uniqueName("t")
         let producer = Producer(cluster)
-        for index in 0..<5 {
-            let place = try await producer.send(
-                topic: name, partition: 0,
-                Record(timestamp: 1, key: "k", value: ByteSlice("v\(index)")))
-            #expect(place == (0, Int64(index)))
+        for index in 0..<400 {
+            try await producer.enqueue(
+                topic: name, partition: Int32(index % 4),
+                Record(timestamp: 1, value: ByteSlice("\(index)"))
+            ) { _ in }
         }
+        try await producer.flush()
+
+        let group = uniqueName("g")
+        let log = SharedLog()
+        let first = try GroupReader(cluster, group: group, topic: name, log)
+        try await eventually { first.assignment.count == 4 }
+        let second = try GroupReader(cluster, group: group, topic: name, log)
+        try await eventually { first.assignment.count == 2 && second.assignment.count == 2 }
+        try await eventually { log.values.count == 400 }
+        await first.close()
+        try await eventually { second.assignment.count == 4 }
+        for index in 400..<500 {
+            try await producer.enqueue(
+                topic: name, partition: Int32(index % 4),
+                Record(timestamp: 1, value: ByteSlice("\(index)"))
+            ) { _ in }
+        }
+        try await producer.flush()
+        try await eventually { log.values.count == 500 }
+        await second.close()
+        // Everyone committed what they had before giving it up, so nothing came twice.
+        #expect(log.values.sorted { Int($0)! < Int($1)! } == (0..<500).map(String.init))
+        #expect(log.overlaps.isEmpty)
+        let offsets = try await Admin(cluster).groupOffsets(group)
+        #expect(offsets.mapValues(\.offset).values.sorted() == [125, 125, 125, 125])
         await producer.close()
         await cluster.close()
     }

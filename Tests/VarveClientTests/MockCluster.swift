@@ -1,6 +1,7 @@
 import Foundation
 import VarveClient
 import VarvePlatform
+import VarveWire
 
 /// A Kafka cluster that is not ours: librdkafka's mock, in a Python process of its own. Ends with
 /// this object.
@@ -77,6 +78,14 @@ final class MockCluster: Sendable {
     /// A client of the cluster, with pauses that suit a test.
     func client(_ name: String = "test") -> Cluster {
         var configuration = ClientConfiguration(bootstrap: bootstrap, clientID: name)
+        if ProcessInfo.processInfo.environment["VARVE_TEST_LOG"] != nil {
+            configuration.logger = Logger(name, levelMin: .debug)
+        }
+        // The mock reads newer group requests than librdkafka itself sends, and gets their
+        // flexible form wrong (librdkafka 2.16).
+        configuration.versionsMax = [
+            .joinGroup: 5, .syncGroup: 3, .heartbeat: 3, .leaveGroup: 1,
+        ]
         configuration.retryBackoffMilliseconds = 20
         configuration.retryBackoffMillisecondsMax = 200
         configuration.requestTimeoutMilliseconds = 5_000

@@ -1,4 +1,5 @@
 package import VarvePlatform
+package import VarveWire
 
 /// How to reach a cluster. Names and defaults follow Kafka's client configuration where it has them.
 package struct ClientConfiguration: Sendable {
@@ -23,6 +24,8 @@ package struct ClientConfiguration: Sendable {
     /// Responses that claim to be longer break the connection (I8). A fetch may return more than
     /// it asked for when its first batch is larger.
     package var frameBytesMax = 256 << 20
+    /// The highest version to use of an API, for brokers that have a newer one and get it wrong.
+    package var versionsMax: [ApiKey: Int16] = [:]
     /// Where reconnects, rebalances and the like are told.
     package var logger: Logger?
 

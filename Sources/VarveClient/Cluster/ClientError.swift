@@ -26,6 +26,12 @@ package enum ClientError: Error, Equatable, Sendable {
         if case .kafka(.topicAlreadyExists, _) = self { true } else { false }
     }
 
+    /// The broker's code, where it is a broker's answer.
+    package var code: ErrorCode? {
+        if case .kafka(let code, _) = self { return code }
+        return nil
+    }
+
     /// The same may succeed later without anyone changing anything.
     package var isRetriable: Bool {
         switch self {

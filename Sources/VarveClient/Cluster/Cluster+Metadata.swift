@@ -129,9 +129,21 @@ extension Cluster {
         if wanted { refreshMetadata() }
     }
 
+    /// How often a topic is asked for that a watcher wants and that is not there.
+    private static let missingTopicMilliseconds: Int64 = 1_000
+
     /// Keeps refreshing while the watcher is there.
     private func scheduleRefresh(_ number: UInt64) {
-        loop.after(milliseconds: configuration.metadataAgeMillisecondsMax) { [weak self] in
+        // Somebody waits for a topic that is not there yet.
+        let isMissing = state.withLock { state in
+            state.watchers[number]?.topics.contains {
+                state.topics[$0]?.description.error != ErrorCode.none
+            } == true
+        }
+        let pause = configuration.metadataAgeMillisecondsMax
+        loop.after(
+            milliseconds: isMissing ? min(pause, Self.missingTopicMilliseconds) : pause
+        ) { [weak self] in
             guard let self else { return }
             let goOn = state.withLock { !$0.isClosed && $0.watchers[number] != nil }
             guard goOn else { return }

@@ -110,8 +110,9 @@ package final class Cluster: Sendable {
 
     /// Runs `body` until it succeeds, with growing pauses, while it fails with errors that a retry
     /// can mend; at most for the call timeout, then with the last error.
+    /// - Parameter alsoOn: codes that only this call can hope to outwait.
     func retrying<Value>(
-        timeoutMilliseconds: Int64? = nil,
+        timeoutMilliseconds: Int64? = nil, alsoOn: Set<ErrorCode> = [],
         _ body: () async throws(ClientError) -> Value
     ) async throws(ClientError) -> Value {
         let deadline = now + (timeoutMilliseconds ?? configuration.callTimeoutMilliseconds)
@@ -121,9 +122,9 @@ package final class Cluster: Sendable {
             do throws(ClientError) { return try await body() } catch { failure = error }
             attempt += 1
             let pause = Backoff(configuration).milliseconds(attempt: attempt)
-            guard failure.isRetriable && now + pause < deadline && !Task.isCancelled else {
-                throw failure
-            }
+            guard failure.isRetriable || failure.code.map(alsoOn.contains) == true,
+                now + pause < deadline, !Task.isCancelled
+            else { throw failure }
             await loop.sleep(milliseconds: pause)
         }
     }

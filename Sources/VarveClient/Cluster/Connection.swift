@@ -110,7 +110,9 @@ final class Connection {
             return request.complete(.failure(.unsupported(request.api, "\(key.endpoint)")))
         }
         let ours = request.api.versions
-        let version = min(known.upperBound, ours.upperBound, request.versionMax)
+        let version = min(
+            known.upperBound, ours.upperBound, request.versionMax,
+            configuration.versionsMax[request.api] ?? .max)
         guard version >= max(known.lowerBound, ours.lowerBound) else {
             return request.complete(
                 .failure(

@@ -1,0 +1,149 @@
+internal import VarvePlatform
+internal import VarveRecords
+
+// From fetched batches to records in the caller's hands.
+
+extension Consumer {
+    func throwErrors() throws(ClientError) {
+        let error = state.withLock { state -> ClientError? in
+            if state.isClosed || cluster.isClosed { return .closed }
+            if let fatal = state.fatal { return fatal }
+            return state.errors.isEmpty ? nil : state.errors.removeFirst()
+        }
+        if let error { throw error }
+    }
+
+    /// Has the next `poll` throw `error`.
+    func report(_ error: ClientError) {
+        state.withLock { $0.errors.append(error) }
+        pollWakeup.wake()
+    }
+
+    /// Has every `poll` throw `error`.
+    func reportFatal(_ error: ClientError) {
+        state.withLock { $0.fatal = error }
+        pollWakeup.wake()
+    }
+
+    private struct Taken {
+        let partition: TopicPartition
+        let version: UInt64
+        let position: Int64
+        let highWatermark: Int64
+        let content: Content
+
+        enum Content {
+            case batch(FetchedBatches.Batch)
+            case stop(RecordError)
+        }
+    }
+
+    /// Decodes fetched batches, one of each partition in turn, until there are none or enough.
+    func take() throws(ClientError) -> [FetchedRecords] {
+        var results: [TopicPartition: FetchedRecords] = [:]
+        var order: [TopicPartition] = []
+        var versions: [TopicPartition: UInt64] = [:]
+        var recordCount = 0
+        var byteCount = 0
+        var failure: ClientError?
+        while recordCount < configuration.pollRecordsMax && byteCount < configuration.pollBytesMax {
+            guard let taken = takeBatch() else { break }
+            var records: [Record] = []
+            var nextOffset = taken.position
+            do throws(RecordError) {
+                switch taken.content {
+                case .stop(let error): throw error
+                case .batch(let batch):
+                    records = try batch.records(
+                        from: taken.position, checkChecksum: configuration.checkChecksums,
+                        decompressedBytesMax: configuration.batchDecompressedBytesMax)
+                    nextOffset = batch.header.nextOffset
+                }
+            } catch {
+                failure = .records(error)
+            }
+            if failure != nil {
+                refetch(taken.partition, taken.version)
+                break
+            }
+            guard advance(taken.partition, taken.version, to: nextOffset) else { continue }
+            if results[taken.partition] == nil {
+                order.append(taken.partition)
+                results[taken.partition] = FetchedRecords(
+                    topic: taken.partition.topic, partition: taken.partition.partition,
+                    records: [], nextOffset: nextOffset, highWatermark: taken.highWatermark)
+            }
+            recordCount += records.count
+            byteCount += records.reduce(0) { $0 + ($1.key?.count ?? 0) + ($1.value?.count ?? 0) }
+            results[taken.partition]!.records += records
+            results[taken.partition]!.nextOffset = nextOffset
+            results[taken.partition]!.highWatermark = taken.highWatermark
+            versions[taken.partition] = taken.version
+        }
+        // What was revoked or sought away from while it was decoded is not handed over.
+        state.withLock { state in
+            state.isDecoding = false
+            order.removeAll { partition in
+                guard let current = state.partitions[partition] else { return true }
+                return current.version != versions[partition] || current.isRevoking
+            }
+            // Records that are good come first; the damage is met again by the next poll.
+            if let failure, !order.isEmpty { state.errors.append(failure) }
+        }
+        fetchWakeup.wake()
+        if let failure, order.isEmpty { throw failure }
+        return order.map { results[$0]! }
+    }
+
+    private func takeBatch() -> Taken? {
+        state.withLock { state in
+            let partitions = state.partitions.filter { _, partition in
+                !partition.buffer.isEmpty && !partition.isPaused && !partition.isRevoking
+            }.keys.sorted()
+            guard !partitions.isEmpty else { return nil }
+            state.turn += 1
+            let chosen = partitions[state.turn % partitions.count]
+            var partition = state.partitions[chosen]!
+            guard let position = partition.position else { return nil }
+            let content: Taken.Content
+            let highWatermark = partition.buffer[0].highWatermark
+            if let batch = partition.buffer[0].popFirst() {
+                partition.bufferedBytes -= batch.bytes.count
+                state.bufferedBytes -= batch.bytes.count
+                content = .batch(batch)
+            } else if let stop = partition.buffer[0].stop {
+                content = .stop(stop)
+            } else {
+                preconditionFailure("an empty response is kept")
+            }
+            if partition.buffer[0].isEmpty { partition.buffer.removeFirst() }
+            state.partitions[chosen] = partition
+            state.isDecoding = true
+            return Taken(
+                partition: chosen, version: partition.version, position: position,
+                highWatermark: highWatermark, content: content)
+        }
+    }
+
+    /// Moves the position past a batch; false when the partition is another matter by now.
+    private func advance(_ partition: TopicPartition, _ version: UInt64, to offset: Int64) -> Bool {
+        state.withLock { state in
+            guard var current = state.partitions[partition], current.version == version,
+                let position = current.position
+            else { return false }
+            current.start = .at(max(position, offset))
+            state.partitions[partition] = current
+            return true
+        }
+    }
+
+    /// Fetches a partition again from its position, after a pause.
+    private func refetch(_ partition: TopicPartition, _ version: UInt64) {
+        let now = cluster.now
+        state.withLock { state in
+            guard state.partitions[partition]?.version == version else { return }
+            state.clearBuffer(partition)
+            state.partitions[partition]!.failed(now: now, Backoff(cluster.configuration))
+        }
+    }
+}

@@ -1,0 +1,100 @@
+internal import VarvePlatform
+internal import VarveRecords
+
+/// What a consumer keeps under its lock.
+struct ConsumerState {
+    var partitions: [TopicPartition: PartitionState] = [:]
+    /// Brokers that a fetch is under way to.
+    var fetching: Set<Int32> = []
+    /// Committed offsets are being asked for.
+    var isLookingUpCommitted = false
+    var bufferedBytes = 0
+    /// Thrown by the next `poll`, one each.
+    var errors: [ClientError] = []
+    /// Thrown by every `poll`: the group does not take us.
+    var fatal: ClientError?
+    /// Whose batch the next `poll` begins with.
+    var turn = 0
+    var lastVersion: UInt64 = 0
+    /// A `poll` has batches in hand that it is decoding.
+    var isDecoding = false
+    var isClosed = false
+
+    mutating func nextVersion() -> UInt64 {
+        lastVersion += 1
+        return lastVersion
+    }
+
+    /// Makes a partition ours, or starts it anew.
+    mutating func add(_ partition: TopicPartition, at start: PartitionState.Start) {
+        remove(partition)
+        partitions[partition] = PartitionState(version: nextVersion(), start: start)
+    }
+
+    mutating func remove(_ partition: TopicPartition) {
+        guard let removed = partitions.removeValue(forKey: partition) else { return }
+        bufferedBytes -= removed.bufferedBytes
+    }
+
+    /// Forgets what was fetched ahead; answers that are under way will be stale.
+    mutating func clearBuffer(_ partition: TopicPartition) {
+        guard var state = partitions[partition] else { return }
+        bufferedBytes -= state.bufferedBytes
+        state.buffer = []
+        state.bufferedBytes = 0
+        state.version = nextVersion()
+        if case .at(let position) = state.start { state.fetchPosition = position }
+        partitions[partition] = state
+    }
+}
+
+/// A partition that this consumer reads.
+struct PartitionState {
+    /// Changes whenever what is under way for the partition must not be taken any more.
+    var version: UInt64
+    var start: Start
+    /// The next offset to fetch; behind it `buffer` is between it and the position.
+    var fetchPosition: Int64
+    var buffer: [FetchedBatches] = []
+    var bufferedBytes = 0
+    var isPaused = false
+    /// About to be given up: nothing of it is returned or fetched any more.
+    var isRevoking = false
+    var isFetching = false
+    var isLookingUp = false
+    /// Nothing is tried before this time, after a failure.
+    var retryAt: Int64 = 0
+    var failures = 0
+    var highWatermark: Int64 = -1
+
+    /// Where reading goes on.
+    enum Start: Equatable {
+        /// Where the group left off, or by the reset policy.
+        case committed
+        case query(OffsetQuery)
+        /// The next offset that `poll` returns.
+        case at(Int64)
+    }
+
+    init(version: UInt64, start: Start) {
+        self.version = version
+        self.start = start
+        fetchPosition = 0
+        if case .at(let position) = start { fetchPosition = position }
+    }
+
+    var position: Int64? {
+        if case .at(let position) = start { return position }
+        return nil
+    }
+
+    mutating func failed(now: Int64, _ backoff: Backoff) {
+        failures += 1
+        retryAt = now + backoff.milliseconds(attempt: failures)
+    }
+
+    mutating func succeeded() {
+        failures = 0
+        retryAt = 0
+    }
+}
