@@ -63,6 +63,10 @@ package final class DataDirectory: Sendable {
     ) throws(LogError) -> DataDirectory {
         do throws(SystemError) {
             try disk.createDirectory(path)
+            // Until meta.json is there the directory's own name may not be durable.
+            if try disk.entry(path + "/meta.json") == nil {
+                try disk.syncDirectory(Self.parent(of: path))
+            }
         } catch {
             throw LogError(error)
         }
@@ -90,6 +94,13 @@ package final class DataDirectory: Sendable {
             store.commit.stop()
             throw error
         }
+    }
+
+    private static func parent(of path: String) -> String {
+        var trimmed = path[...]
+        while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed = trimmed.dropLast() }
+        guard let slash = trimmed.lastIndex(of: "/") else { return "." }
+        return slash == trimmed.startIndex ? "/" : String(trimmed[..<slash])
     }
 
     // MARK: Topics

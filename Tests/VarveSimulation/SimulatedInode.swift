@@ -1,0 +1,153 @@
+/// A file of the simulated disk: what its readers see, and what is on the platter.
+struct SimulatedFileData {
+    static let sectorBytes = 512
+
+    /// The page cache's view.
+    private(set) var cached: [UInt8] = []
+    /// What a power cut leaves for certain.
+    private(set) var durable: [UInt8] = []
+    /// Sectors written since the last sync.
+    private var dirty: Set<Int> = []
+    /// Sectors that a failed sync gave up: the cache shows them as clean, the platter has not got
+    /// them. Measured on ext4: after EIO the next fdatasync returns 0.
+    private var lost: Set<Int> = []
+
+    private static func sectors(_ range: Range<Int>) -> Range<Int> {
+        range.isEmpty
+            ? 0..<0 : range.lowerBound / sectorBytes..<(range.upperBound - 1) / sectorBytes + 1
+    }
+
+    mutating func write(_ bytes: UnsafeRawBufferPointer, at position: Int) {
+        guard !bytes.isEmpty else { return }
+        let end = position + bytes.count
+        // A write behind the end leaves a hole of zeros, which is a change as well.
+        let changed = min(position, cached.count)..<end
+        if cached.count < end {
+            cached.append(contentsOf: repeatElement(0, count: end - cached.count))
+        }
+        // Copied as memory: element by element takes most of a debug build's test time.
+        cached.withUnsafeMutableBytes {
+            ($0.baseAddress! + position).copyMemory(
+                from: bytes.baseAddress!, byteCount: bytes.count)
+        }
+        dirty.formUnion(Self.sectors(changed))
+        lost.subtract(Self.sectors(changed))
+    }
+
+    mutating func truncate(to size: Int) {
+        let old = cached.count
+        if size < old {
+            cached.removeLast(old - size)
+        } else {
+            cached.append(contentsOf: repeatElement(0, count: size - old))
+        }
+        let changed = Self.sectors(min(size, old)..<max(size, old))
+        dirty.formUnion(changed)
+        lost.subtract(changed)
+    }
+
+    /// fdatasync: all dirty sectors and the size reach the platter.
+    mutating func sync() {
+        settle(size: cached.count, dirty)
+        dirty = []
+    }
+
+    /// fdatasync that fails: each dirty sector reached the platter or did not, and none is dirty
+    /// any more.
+    mutating func failSync(_ generator: inout Generator) {
+        let kept = Set(dirty.sorted().filter { _ in generator.chance(1, in: 2) })
+        // Only as far as kept sectors reach does the file grow.
+        let size = max(durable.count, kept.map { min(($0 + 1) * Self.sectorBytes, cached.count) }.max() ?? 0)
+        lost.formUnion(dirty.subtracting(kept))
+        settle(size: size, kept)
+        dirty = []
+    }
+
+    /// posix_fadvise(POSIX_FADV_DONTNEED): clean pages are read from the platter from now on.
+    mutating func dropCache() {
+        for sector in lost {
+            let range = Self.range(of: sector, in: cached.count)
+            for index in range { cached[index] = index < durable.count ? durable[index] : 0 }
+        }
+        lost = []
+    }
+
+    /// The power goes: of every sector that was not synced either version stays, and of the size.
+    /// `keep` of 100 says how likely the newer one is.
+    mutating func cutPower(keep: Int, _ generator: inout Generator) {
+        let unsynced = dirty.union(lost).sorted()
+        let kept = Set(unsynced.filter { _ in generator.chance(keep, in: 100) })
+        let size = generator.chance(keep, in: 100) ? cached.count : durable.count
+        settle(size: size, kept)
+        cached = durable
+        dirty = []
+        lost = []
+    }
+
+    /// Copies `sectors` to the platter, whose file then has `size` bytes.
+    private mutating func settle(size: Int, _ sectors: Set<Int>) {
+        if durable.count > size { durable.removeLast(durable.count - size) }
+        if durable.count < size {
+            durable.append(contentsOf: repeatElement(0, count: size - durable.count))
+        }
+        for sector in sectors {
+            let range = Self.range(of: sector, in: min(size, cached.count))
+            if range.isEmpty { continue }
+            cached.withUnsafeBytes { from in
+                durable.withUnsafeMutableBytes { to in
+                    (to.baseAddress! + range.lowerBound).copyMemory(
+                        from: from.baseAddress! + range.lowerBound, byteCount: range.count)
+                }
+            }
+        }
+    }
+
+    private static func range(of sector: Int, in size: Int) -> Range<Int> {
+        let start = min(sector * sectorBytes, size)
+        return start..<min(start + sectorBytes, size)
+    }
+}
+
+/// A directory of the simulated disk: names now, names on the platter, and the changes between.
+struct SimulatedDirectoryData {
+    enum Change {
+        case link(String, Int)
+        case unlink(String)
+        case rename(from: String, to: String, Int)
+    }
+
+    private(set) var names: [String: Int] = [:]
+    private(set) var durable: [String: Int] = [:]
+    private var pending: [Change] = []
+
+    mutating func apply(_ change: Change) {
+        Self.apply(change, to: &names)
+        pending.append(change)
+    }
+
+    private static func apply(_ change: Change, to names: inout [String: Int]) {
+        switch change {
+        case .link(let name, let inode): names[name] = inode
+        case .unlink(let name): names[name] = nil
+        case .rename(let from, let to, let inode):
+            // A rename whose source never reached the platter cannot have happened there.
+            guard names[from] == inode else { return }
+            names[from] = nil
+            names[to] = inode
+        }
+    }
+
+    mutating func sync() {
+        durable = names
+        pending = []
+    }
+
+    /// The power goes: every change since the last sync is on the platter or is not.
+    mutating func cutPower(keep: Int, _ generator: inout Generator) {
+        for change in pending where generator.chance(keep, in: 100) {
+            Self.apply(change, to: &durable)
+        }
+        names = durable
+        pending = []
+    }
+}
