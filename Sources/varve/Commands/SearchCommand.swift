@@ -10,14 +10,16 @@ enum SearchCommand {
         "--index", value: "FILE", help: "an index file, without a configuration")
     private static let count = Option(
         "--limit", "-n", value: "N", help: "at most N events, the newest; 20 by default")
+    private static let counts = Option(
+        "--counts", help: "how many events of each topic the index has, instead of a search")
     private static let whole = Option("--full", help: "whole events instead of the place found")
 
     static let command = Command(
         "search", summary: "Search the delivered events by their words.",
         discussion:
             "Words must all be there; also \"exact words\", pre*, a OR b, a NOT b, (a OR b) c.",
-        operands: "QUERY", operandCount: 1...1000,
-        options: [worker, index, count, whole, .json, .config],
+        operands: "QUERY...", operandCount: 0...1000,
+        options: [worker, index, count, whole, counts, .json, .config],
         examples: ["varve search 'failed password'", "varve search 'logon NOT system' -n 5 --json"],
         run: run)
 
@@ -32,6 +34,8 @@ enum SearchCommand {
 
     @Sendable private static func run(_ arguments: Arguments) async throws(CommandError) {
         let path = try indexPath(arguments)
+        if arguments.has(counts) { return try showCounts(path, arguments) }
+        guard !arguments.operands.isEmpty else { throw .usage("search needs a QUERY") }
         let limit = try arguments.integer(count, in: 1...1_000_000) ?? 20
         let query = arguments.operands.joined(separator: " ")
         let hits: [SearchHit]
@@ -59,6 +63,24 @@ enum SearchCommand {
         }
         Output.standard.flush()
         if hits.isEmpty { Output.error("nothing found") }
+    }
+
+    private static func showCounts(
+        _ path: String, _ arguments: Arguments
+    ) throws(CommandError) {
+        let found: [String: Int64]
+        do throws(SearchError) {
+            found = try SearchIndex.counts(path: path)
+        } catch {
+            throw .failed("\(error)")
+        }
+        if arguments.has(.json) {
+            Output.standard.write(JSONOutput.document(found))
+            return
+        }
+        var table = Table(("TOPIC", .left), ("EVENTS", .right))
+        for (topic, count) in found.sorted(by: { $0.key < $1.key }) { table.row(topic, "\(count)") }
+        Output.standard.write(table.text)
     }
 
     private static func indexPath(_ arguments: Arguments) throws(CommandError) -> String {
