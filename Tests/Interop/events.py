@@ -30,7 +30,7 @@ def varied(count, seed, timestamps=True, printable=False, headers=True):
             size = 200_000
         value = bytes(chance.choices(range(32, 127) if printable else range(256), k=size))
         key = chance.choice([b"key-%d" % number, b"k", None])
-        if key is not None and chance.random() < 0.1:
+        if not printable and key is not None and chance.random() < 0.1:
             value = None  # a tombstone; some clients refuse one without a key
         if printable:
             # kcat splits its input into keys and values by a delimiter, so every line has one.

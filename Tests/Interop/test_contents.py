@@ -1,4 +1,5 @@
 """What one client writes every client reads: contents, keys, headers, timestamps, offsets."""
+import struct
 import subprocess
 import time
 
@@ -38,6 +39,27 @@ def test_every_client_reads_what_one_wrote(broker, topic, writer, codec):
         assert [event.timestamp for event in read] == timestamps, reader
         if writer == "kcat":
             assert all(began <= timestamp <= ended for timestamp in timestamps), reader
+
+
+def stored_codecs(broker, topic):
+    """The codecs of the batches in a topic's segments, by their attribute bits."""
+    codecs = []
+    for segment in sorted((broker.directory / "data/topics" / topic / "0").glob("*.log")):
+        content, at = segment.read_bytes(), 0
+        while at < len(content):
+            length, = struct.unpack(">i", content[at + 8:at + 12])
+            codecs.append(CODECS[content[at + 22] & 7])
+            at += 12 + length
+    return codecs
+
+
+@pytest.mark.parametrize("codec", CODECS[1:])
+@pytest.mark.parametrize("writer", CLIENTS)
+def test_clients_compress_because_the_broker_says_it_may(broker, topic, writer, codec):
+    """librdkafka before 2.11.1 sends plain batches to a broker that does not offer Produce 0."""
+    create_topic(broker.bootstrap, topic, 1)
+    CLIENTS[writer].write(broker.bootstrap, topic, [Event(b"again " * 1_000, b"k")], codec)
+    assert set(stored_codecs(broker, topic)) == {codec}
 
 
 def test_kcat_prints_the_headers_that_other_clients_wrote(broker, topic):

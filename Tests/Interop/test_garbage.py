@@ -136,7 +136,7 @@ def test_requests_that_come_byte_by_byte_are_answered(target):
 
 def test_unknown_versions_of_api_versions_are_answered_in_version_0(target):
     connection = connect(target.port)
-    connection.sendall(request(18, 99))
+    connection.sendall(request(18, 99, b"\0"))
     answer = outcome(connection, 5)
     assert answer not in ("open", "closed")
     correlation, error, count = struct.unpack(">ihi", answer[4:14])
@@ -190,8 +190,8 @@ def test_garbage_over_http(target):
         try:
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
-        except ConnectionError:
-            pass
+        except OSError:
+            pass  # closed before it had all
         assert outcome(connection, 5) != "open", sent[:30]
         connection.close()
     target.assert_alive()

@@ -220,7 +220,7 @@ def test_admin_clients_see_groups(broker, topic):
 
         import kafka.admin
         python = kafka.admin.KafkaAdminClient(bootstrap_servers=broker.bootstrap)
-        assert group in str(python.list_consumer_groups())
+        assert group in str(python.list_groups())
         python.close()
         member.leave()
         wait_until(

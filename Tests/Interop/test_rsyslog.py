@@ -106,7 +106,7 @@ def test_imkafka_reads_what_other_clients_wrote(broker, topic, rsyslog, work):
     out = work / "out.txt"
     rsyslog("out", f'''
 module(load="imkafka")
-template(name="plain" type="string" string="%msg%\\n")
+template(name="plain" type="string" string="%rawmsg%\\n")
 input(type="imkafka" topic="{topic}" broker="127.0.0.1:{broker.port}" consumergroup="{topic}"
       confParam=["auto.offset.reset=earliest"] ruleset="store")
 ruleset(name="store") {{ action(type="omfile" file="{out}" template="plain") }}
