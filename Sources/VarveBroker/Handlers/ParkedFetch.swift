@@ -14,7 +14,7 @@ final class ParkedFetch: @unchecked Sendable {
     private let isWoken = Atomic<Bool>(false)
     private var watched: [PartitionWatch] = []
     private var timer: UInt64?
-    private var closeAction: UInt64?
+    private var endAction: UInt64?
     private var isDone = false
 
     init(_ plan: FetchPlan, context: RequestContext, waitMilliseconds: Int64) {
@@ -30,7 +30,12 @@ final class ParkedFetch: @unchecked Sendable {
         watched = plan.logs.map { context.broker.partitionWatches.watch(of: $0) }
         for watch in watched { watch.add(self) }
         timer = context.loop.addTimer(at: deadline) { [weak self] in self?.finish() }
-        closeAction = context.whenClosed { [weak self] in self?.abandon() }
+        endAction = context.whenEnding { [weak self] end in
+            switch end {
+            case .input: self?.finish()
+            case .closed: self?.abandon()
+            }
+        }
         if plan.durableSum != sum { wake() }
     }
 
@@ -62,7 +67,7 @@ final class ParkedFetch: @unchecked Sendable {
         for watch in watched { watch.remove(self) }
         watched = []
         if let timer { context.loop.cancelTimer(timer) }
-        if let closeAction { context.forgetWhenClosed(closeAction) }
+        if let endAction { context.forgetEndAction(endAction) }
     }
 }
 

@@ -23,6 +23,14 @@ final class Connection: Channel {
         case stopping
     }
 
+    /// How far a connection's end has come.
+    enum End {
+        /// The peer sends no more, and may still read answers.
+        case input
+        /// Nothing can be sent any more.
+        case closed
+    }
+
     let token: UInt64
     let peerHost: String
     /// Where this client reaches this broker.
@@ -55,8 +63,8 @@ final class Connection: Channel {
     private var lastActivity: Int64
     private var frameBegan: Int64 = 0
     private var lastSendProgress: Int64 = 0
-    private var closeActions: [UInt64: () -> Void] = [:]
-    private var nextCloseAction: UInt64 = 0
+    private var endActions: [UInt64: (End) -> Void] = [:]
+    private var nextEndAction: UInt64 = 0
 
     var descriptor: Int32 { socket.descriptor }
 
@@ -98,6 +106,8 @@ final class Connection: Channel {
                 if count == 0 {
                     hasEnded = true
                     lastActivity = loop.now
+                    // Nobody may be there to wait for: long polls end with what there is.
+                    for action in endActions.values { action(.input) }
                     return
                 }
                 broker.metrics.bytesIn.add(count)
@@ -129,9 +139,18 @@ final class Connection: Channel {
                 close(.frame(error))
                 return nil
             }
+            countFirstPiece()
         }
         if assembler.begunCount != begun { frameBegan = loop.now }
         return count
+    }
+
+    /// A large request's first piece came with the read that began it, at most as large as the
+    /// loop's buffer: it counts against the shared memory, and never waits for it.
+    private func countFirstPiece() {
+        guard assembler.capacity > max(limits.frameBytesUnshared, reserved) else { return }
+        broker.frameMemory.reserveAnyway(assembler.capacity - reserved)
+        reserved = assembler.capacity
     }
 
     private var canRead: Bool {
@@ -361,16 +380,17 @@ final class Connection: Channel {
         socket.shutdown()
         broker.connectionCount.release(1)
         broker.metrics.connectionsOpen.add(-1)
-        let actions = closeActions
-        closeActions = [:]
-        for action in actions.values { action() }
+        let actions = endActions
+        endActions = [:]
+        for action in actions.values { action(.closed) }
     }
 
-    func whenClosed(_ action: @escaping () -> Void) -> UInt64 {
-        nextCloseAction += 1
-        closeActions[nextCloseAction] = action
-        return nextCloseAction
+    /// Runs `action` when the peer's input ends and when the connection closes.
+    func whenEnding(_ action: @escaping (End) -> Void) -> UInt64 {
+        nextEndAction += 1
+        endActions[nextEndAction] = action
+        return nextEndAction
     }
 
-    func forgetWhenClosed(_ identifier: UInt64) { closeActions[identifier] = nil }
+    func forgetEndAction(_ identifier: UInt64) { endActions[identifier] = nil }
 }

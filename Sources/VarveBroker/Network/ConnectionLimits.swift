@@ -18,7 +18,7 @@ struct ConnectionLimits: Sendable {
     /// Answered bytes that the peer has not taken. At this many the connection's reads pause.
     var unsentBytesMax = 1 << 20
     /// Larger requests count against the memory that all connections share while they arrive.
-    var frameBytesUnshared = 1 << 20
+    var frameBytesUnshared = FrameAssembler.firstCapacity
 
     init() {}
 

@@ -32,13 +32,14 @@ package struct RequestContext: Sendable {
             correlationId: header.correlationId)
     }
 
-    /// Runs `action` on the loop when the connection closes, so that what is parked for it can
-    /// go. Call it on the loop. Returns a name for `forgetWhenClosed`.
-    func whenClosed(_ action: @escaping () -> Void) -> UInt64? {
-        (loop.channel(connectionID) as? Connection)?.whenClosed(action)
+    /// Runs `action` on the loop when the peer's input ends and when the connection closes, so
+    /// that what is parked for it can go. Call it on the loop. Returns a name for
+    /// `forgetEndAction`; nil when the connection has closed already.
+    func whenEnding(_ action: @escaping (Connection.End) -> Void) -> UInt64? {
+        (loop.channel(connectionID) as? Connection)?.whenEnding(action)
     }
 
-    func forgetWhenClosed(_ identifier: UInt64) {
-        (loop.channel(connectionID) as? Connection)?.forgetWhenClosed(identifier)
+    func forgetEndAction(_ identifier: UInt64) {
+        (loop.channel(connectionID) as? Connection)?.forgetEndAction(identifier)
     }
 }

@@ -45,12 +45,24 @@ package struct BrokerSettings: Sendable {
 
     /// The setting whose name is nearest to a wrong one, for the error's text.
     private static func hint(_ name: String) -> String {
-        let words = Set(name.split(separator: "."))
-        let best = definitions.max { left, right in
-            words.intersection(left.name.split(separator: ".")).count
-                < words.intersection(right.name.split(separator: ".")).count
+        let best = definitions.map { ($0.name, distance($0.name, name)) }.min { $0.1 < $1.1 }
+        guard let best, best.1 * 3 <= name.utf8.count else { return "" }
+        return "; is \(best.0) meant?"
+    }
+
+    /// The least number of inserted, deleted and changed bytes between two texts (Levenshtein).
+    private static func distance(_ left: String, _ right: String) -> Int {
+        let right = Array(right.utf8)
+        var row = Array(0...right.count)
+        for (index, byte) in left.utf8.enumerated() {
+            var diagonal = row[0]
+            row[0] = index + 1
+            for column in right.indices {
+                let change = diagonal + (right[column] == byte ? 0 : 1)
+                diagonal = row[column + 1]
+                row[column + 1] = min(change, min(row[column], row[column + 1]) + 1)
+            }
         }
-        guard let best, !words.isDisjoint(with: best.name.split(separator: ".")) else { return "" }
-        return "; is \(best.name) meant?"
+        return row[right.count]
     }
 }

@@ -23,7 +23,7 @@ struct FrameAssemblerTests {
             ?? UInt64.random(in: 0...UInt64.max)
         print("VARVE_SEED=\(seed)")
         var random = SplitMix(state: seed)
-        for _ in 0..<200 {
+        for _ in 0..<30 {
             let frames = (0..<Int.random(in: 1...8, using: &random)).map { _ in
                 let large = Int.random(in: 0..<10, using: &random) == 0
                 return (0..<Int.random(in: 8...(large ? 300_000 : 600), using: &random)).map { _ in
