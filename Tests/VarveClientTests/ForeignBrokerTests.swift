@@ -86,7 +86,8 @@ struct ForeignBrokerTests {
         // Everyone committed what they had before giving it up, so nothing came twice.
         #expect(log.values.sorted { Int($0)! < Int($1)! } == (0..<500).map(String.init))
         #expect(log.overlaps.isEmpty)
-        let offsets = try await Admin(cluster).groupOffsets(group)
+        let partitions = (0..<4).map { TopicPartition(topic: name, partition: $0) }
+        let offsets = try await Admin(cluster).groupOffsets(group, partitions)
         #expect(offsets.mapValues(\.offset).values.sorted() == [125, 125, 125, 125])
         await producer.close()
         await cluster.close()

@@ -75,24 +75,11 @@ final class MockCluster: Sendable {
 
     struct MockError: Error { let output: String }
 
-    /// A client of the cluster, with pauses that suit a test.
-    func client(_ name: String = "test") -> Cluster {
-        var configuration = ClientConfiguration(bootstrap: bootstrap, clientID: name)
-        if ProcessInfo.processInfo.environment["VARVE_TEST_LOG"] != nil {
-            configuration.logger = Logger(name, levelMin: .debug)
+    func client() -> Cluster {
+        testClient(bootstrap) {
+            // The mock reads newer group requests than librdkafka itself sends, and gets their
+            // flexible form wrong (librdkafka 2.16).
+            $0.versionsMax = [.joinGroup: 5, .syncGroup: 3, .heartbeat: 3, .leaveGroup: 1]
         }
-        // The mock reads newer group requests than librdkafka itself sends, and gets their
-        // flexible form wrong (librdkafka 2.16).
-        configuration.versionsMax = [
-            .joinGroup: 5, .syncGroup: 3, .heartbeat: 3, .leaveGroup: 1,
-        ]
-        configuration.retryBackoffMilliseconds = 20
-        configuration.retryBackoffMillisecondsMax = 200
-        configuration.requestTimeoutMilliseconds = 5_000
-        configuration.callTimeoutMilliseconds = 15_000
-        return Cluster(configuration)
     }
 }
-
-/// A name that no other test uses.
-func uniqueName(_ prefix: String) -> String { "\(prefix)-\(UInt32.random(in: 0...UInt32.max))" }

@@ -51,6 +51,11 @@ package struct ListedOffset: Sendable, Equatable {
     package var offset: Int64
     /// -1 for `.earliest` and `.latest`.
     package var timestamp: Int64
+
+    package init(offset: Int64, timestamp: Int64) {
+        self.offset = offset
+        self.timestamp = timestamp
+    }
 }
 
 /// A group as the list of groups has it.

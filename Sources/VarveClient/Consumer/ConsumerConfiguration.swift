@@ -95,6 +95,17 @@ package struct FetchedRecords: Sendable {
     /// The end of what the broker showed when it answered; minus `nextOffset` it is the lag.
     package var highWatermark: Int64
 
+    package init(
+        topic: String, partition: Int32, records: [Record], nextOffset: Int64,
+        highWatermark: Int64
+    ) {
+        self.topic = topic
+        self.partition = partition
+        self.records = records
+        self.nextOffset = nextOffset
+        self.highWatermark = highWatermark
+    }
+
     package var topicPartition: TopicPartition {
         TopicPartition(topic: topic, partition: partition)
     }
