@@ -66,6 +66,14 @@ package final class GroupCoordinator: Sendable {
                     ["partition": number, "cause": "\(error)"])
             }
         }
+        forgetMissingTopics()
+    }
+
+    /// A crash between a topic's deletion and that of its offsets leaves these. A new topic of
+    /// the name must not find them: its consumers would skip what they never read.
+    private func forgetMissingTopics() {
+        let named = Set(allCommittedOffsets().flatMap { $0.offsets.keys })
+        for name in named.sorted() where directory.topic(name) == nil { topicDeleted(name) }
     }
 
     private func restore(_ stored: StoredGroups, at time: GroupTime) {

@@ -137,6 +137,21 @@ import VarveWire
         #expect(fixture.offset("g", partition: 4) == nil)
     }
 
+    @Test func offsetsOfATopicThatIsGoneAreForgottenAtTheStart() throws {
+        let fixture = try CoordinatorFixture()
+        _ = fixture.commit("g", 5)
+        fixture.directory.commitNow()
+        // As after a crash between the two deletions.
+        try fixture.directory.deleteTopic("events")
+        try fixture.restart()
+        fixture.directory.commitNow()
+        _ = try fixture.directory.createTopic(
+            "events", partitions: 6, overrides: [:], now: fixture.clock.wallMilliseconds())
+        #expect(fixture.offset("g") == nil)
+        try fixture.restart()
+        #expect(fixture.offset("g") == nil)
+    }
+
     // MARK: Expiry
 
     @Test func offsetsOfASimpleConsumerExpireAfterTheCommit() throws {
