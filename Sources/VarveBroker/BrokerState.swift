@@ -24,7 +24,7 @@ package final class BrokerState: Sendable {
     let connectionLimits: ConnectionLimits
     /// Memory for large requests while they arrive (`queued.max.request.bytes`).
     let frameMemory: MemoryBudget
-    /// The one place beyond that budget, see `Connection.reserveForFrame`.
+    /// The one place beyond that budget, see `FrameMemory`.
     let frameMemoryExtra = MemoryBudget(bytesMax: 1)
     /// Answered bytes that clients have not taken.
     let responseMemory: MemoryBudget

@@ -41,18 +41,12 @@ final class Connection: Channel {
     private let limits: ConnectionLimits
 
     private var assembler: FrameAssembler
-    /// Bytes of the shared frame memory that `assembler` holds.
-    private var reserved = 0
-    /// Whether this connection is the one that may go past the shared frame memory.
-    private var holdsExtra = false
+    private var frameMemory: FrameMemory
     /// The shared frame memory had no more: reads pause until it has.
     private var isStarved = false
     private var frames = FrameQueue()
     private var responses = ResponseQueue()
-    private var unsent: [ByteSlice] = []
-    private var unsentHead = 0
-    private var unsentOffset = 0
-    private var unsentBytes = 0
+    private var unsent = SendQueue()
 
     private var interest: Poller.Interest = .read
     private var isProcessing = false
@@ -79,6 +73,9 @@ final class Connection: Channel {
         self.broker = broker
         limits = broker.connectionLimits
         assembler = FrameAssembler(frameBytesMax: limits.frameBytesMax)
+        frameMemory = FrameMemory(
+            bytesUnshared: limits.frameBytesUnshared, budget: broker.frameMemory,
+            extra: broker.frameMemoryExtra)
         lastActivity = loop.now
         broker.metrics.connectionsOpen.add(1)
         broker.metrics.connectionsTotal.add(1)
@@ -87,7 +84,7 @@ final class Connection: Channel {
     // MARK: - In
 
     func ready(readable: Bool, writable: Bool) {
-        if writable && unsentBytes > 0 { flush() }
+        if writable && !unsent.isEmpty { flush() }
         guard readable, !isClosed else { return }
         // With reads paused only an error or a full hang-up is reported, again and again.
         guard interest.contains(.read) else {
@@ -128,7 +125,7 @@ final class Connection: Channel {
                 count = try socket.read(into: buffer)
                 return count ?? 0
             }
-            if assembler.missingCount == 0 { wasWhole() }
+            if assembler.missingCount == 0 { frameMemory.release() }
         } else {
             count = try socket.read(into: loop.scratch)
             guard let count else { return nil }
@@ -139,49 +136,21 @@ final class Connection: Channel {
                 close(.frame(error))
                 return nil
             }
-            countFirstPiece()
+            frameMemory.count(assembler.capacity)
         }
         if assembler.begunCount != begun { frameBegan = loop.now }
         return count
     }
 
-    /// A large request's first piece came with the read that began it, at most as large as the
-    /// loop's buffer: it counts against the shared memory, and never waits for it.
-    private func countFirstPiece() {
-        guard assembler.capacity > max(limits.frameBytesUnshared, reserved) else { return }
-        broker.frameMemory.reserveAnyway(assembler.capacity - reserved)
-        reserved = assembler.capacity
-    }
-
     private var canRead: Bool {
         frames.isEmpty && responses.count < limits.requestsInFlightMax
-            && unsentBytes < limits.unsentBytesMax && !isStarved && !isDraining
+            && unsent.byteCount < limits.unsentBytesMax && !isStarved && !isDraining
     }
 
     /// Makes room in the memory that all connections share for the next piece of a large frame.
     private func reserveForFrame() -> Bool {
-        guard let wanted = assembler.capacityWanted, wanted > limits.frameBytesUnshared else {
-            return true
-        }
-        let more = wanted - reserved
-        guard more > 0 else { return true }
-        if broker.frameMemory.reserve(more) {
-            reserved = wanted
+        guard let wanted = assembler.capacityWanted, !frameMemory.reserve(wanted) else {
             isStarved = false
-            return true
-        }
-        // One connection at a time may go past the budget: without it, many half requests that
-        // wait for each other's memory would never end.
-        if broker.frameMemoryExtra.reserve(1) {
-            isStarved = false
-            broker.frameMemory.reserveAnyway(more)
-            reserved = wanted
-            holdsExtra = true
-            return true
-        }
-        if holdsExtra {
-            broker.frameMemory.reserveAnyway(more)
-            reserved = wanted
             return true
         }
         if !isStarved {
@@ -205,19 +174,12 @@ final class Connection: Channel {
         }
     }
 
-    private func wasWhole() {
-        if reserved > 0 { broker.frameMemory.release(reserved) }
-        if holdsExtra { broker.frameMemoryExtra.release(1) }
-        reserved = 0
-        holdsExtra = false
-    }
-
     /// Hands on the requests that may be handled now.
     private func process() {
         guard !isProcessing, !isClosed else { return }
         isProcessing = true
         while !isClosed, responses.count < limits.requestsInFlightMax,
-            unsentBytes < limits.unsentBytesMax, let frame = frames.popFirst()
+            unsent.byteCount < limits.unsentBytesMax, let frame = frames.popFirst()
         {
             dispatch(frame)
         }
@@ -263,9 +225,8 @@ final class Connection: Channel {
             preconditionFailure("a request was answered twice")
         }
         while let pieces = responses.popReady() {
-            if unsentBytes == 0 { lastSendProgress = loop.now }
+            if unsent.isEmpty { lastSendProgress = loop.now }
             for piece in pieces {
-                unsentBytes += piece.count
                 broker.responseMemory.reserveAnyway(piece.count)
                 unsent.append(piece)
             }
@@ -275,25 +236,20 @@ final class Connection: Channel {
     func flush() {
         isFlushQueued = false
         guard !isClosed else { return }
-        while unsentHead < unsent.count {
+        if !unsent.isEmpty {
             do throws(SystemError) {
-                let count = try socket.write(unsent[unsentHead...], from: unsentOffset)
-                if count == 0 { break }
-                took(count)
+                let count = try unsent.send(to: socket)
+                if count > 0 { took(count) }
             } catch {
                 return close(.failed(error))
             }
         }
-        if unsentHead == unsent.count {
-            unsent.removeAll(keepingCapacity: unsent.count < 64)
-            unsentHead = 0
-        }
-        if !frames.isEmpty && !isProcessing && unsentBytes < limits.unsentBytesMax
+        if !frames.isEmpty && !isProcessing && unsent.byteCount < limits.unsentBytesMax
             && responses.count < limits.requestsInFlightMax
         {
             return process()
         }
-        if (hasEnded || isDraining) && responses.count == 0 && unsentBytes == 0 && frames.isEmpty {
+        if (hasEnded || isDraining) && responses.count == 0 && unsent.isEmpty && frames.isEmpty {
             return close(isDraining ? .stopping : .peerClosed)
         }
         updateInterest()
@@ -304,21 +260,13 @@ final class Connection: Channel {
         broker.responseMemory.release(count)
         lastSendProgress = loop.now
         lastActivity = loop.now
-        unsentBytes -= count
-        var rest = count + unsentOffset
-        while unsentHead < unsent.count, rest >= unsent[unsentHead].count {
-            rest -= unsent[unsentHead].count
-            unsent[unsentHead] = ByteSlice()
-            unsentHead += 1
-        }
-        unsentOffset = rest
     }
 
     private func updateInterest() {
         guard !isClosed else { return }
         var wanted: Poller.Interest = []
         if canRead && !hasEnded { wanted.insert(.read) }
-        if unsentBytes > 0 { wanted.insert(.write) }
+        if !unsent.isEmpty { wanted.insert(.write) }
         guard wanted != interest else { return }
         interest = wanted
         loop.setInterest(wanted, of: self, token: token)
@@ -327,7 +275,7 @@ final class Connection: Channel {
     // MARK: - The end
 
     func sweep(now: Int64) {
-        if unsentBytes > 0 && now - lastSendProgress >= limits.stalledMilliseconds {
+        if !unsent.isEmpty && now - lastSendProgress >= limits.stalledMilliseconds {
             return close(.stalled)
         }
         if hasEnded && now - lastActivity >= limits.lingerMilliseconds { return close(.peerClosed) }
@@ -338,7 +286,7 @@ final class Connection: Channel {
                 return close(.halfRequest)
             }
         }
-        if responses.count == 0 && unsentBytes == 0
+        if responses.count == 0 && unsent.isEmpty
             && now - lastActivity >= limits.idleMillisecondsMax
         {
             close(.idle)
@@ -372,10 +320,9 @@ final class Connection: Channel {
 
     func channelClosed() {
         isClosed = true
-        wasWhole()
-        broker.responseMemory.release(unsentBytes)
-        unsentBytes = 0
-        unsent = []
+        frameMemory.release()
+        broker.responseMemory.release(unsent.byteCount)
+        unsent = SendQueue()
         // What is parked may keep this object for a while; the peer need not wait for that.
         socket.shutdown()
         broker.connectionCount.release(1)
