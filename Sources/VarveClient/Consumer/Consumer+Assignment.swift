@@ -3,10 +3,22 @@ internal import VarvePlatform
 // What the group gives and takes. Called by `GroupMembership` alone.
 
 extension Consumer {
-    /// These are ours: they start where the group left off.
+    /// These are ours: they start where the group left off. Nothing of them is fetched before
+    /// `announced`: a `poll` in another task must not return records of partitions that the
+    /// listener does not know of yet.
     func add(_ partitions: [TopicPartition]) {
         state.withLock { state in
-            for partition in partitions { state.add(partition, at: .committed) }
+            for partition in partitions {
+                state.add(partition, at: .committed)
+                state.partitions[partition]?.isUnannounced = true
+            }
+        }
+    }
+
+    /// The listener has been told of these.
+    func announced(_ partitions: [TopicPartition]) {
+        state.withLock { state in
+            for partition in partitions { state.partitions[partition]?.isUnannounced = false }
         }
         fetchWakeup.wake()
     }

@@ -45,7 +45,9 @@ extension Consumer {
         var fetches: [Int32: Fetch] = [:]
         let room = configuration.prefetchBytesMax - state.bufferedBytes
         for (partition, current) in state.partitions {
-            guard !current.isRevoking, !current.isFetching, !current.isLookingUp else { continue }
+            guard !current.isRevoking, !current.isUnannounced, !current.isFetching,
+                !current.isLookingUp
+            else { continue }
             guard current.retryAt <= now else {
                 plan.next = min(plan.next ?? .max, current.retryAt)
                 continue

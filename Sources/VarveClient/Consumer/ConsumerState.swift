@@ -60,6 +60,8 @@ struct PartitionState {
     var isPaused = false
     /// About to be given up: nothing of it is returned or fetched any more.
     var isRevoking = false
+    /// Ours, but the listener has not been told to the end: nothing of it is fetched yet.
+    var isUnannounced = false
     var isFetching = false
     var isLookingUp = false
     /// Nothing is tried before this time, after a failure.

@@ -206,6 +206,7 @@ final class GroupMembership: Sendable {
         state.withLock { $0.owned = assigned }
         consumer.add(added)
         if !added.isEmpty { await listener?.assigned(added) }
+        consumer.announced(added)
         // Topics may have come while we were joining.
         metadataChanged()
     }

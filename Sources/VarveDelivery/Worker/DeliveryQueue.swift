@@ -89,8 +89,8 @@ final class DeliveryQueue: Sendable {
         changed.notify()
     }
 
-    /// Takes in what was read. Records of partitions that are not ours are passed over: their
-    /// owner reads them.
+    /// Takes in what was read. Records of partitions that are not ours are passed over: the
+    /// consumer hands none out before `assign` has returned, and none after `revoke` began.
     func accept(_ fetched: [FetchedRecords], now: Int64) {
         state.withLock { state in
             for part in fetched { accept(part, now, &state) }
