@@ -168,7 +168,7 @@ extension GzipBody {
         }
     }
 
-    @Test(arguments: [401, 403, 404, 405, 302]) func theSinkPauses(_ status: Int) async throws {
+    @Test(arguments: [401, 403, 404, 405]) func theSinkPauses(_ status: Int) async throws {
         let (verdicts, requests) = try await deliver(Event.series(0..<3)) { _ in .status(status, "no") }
         #expect(requests.count == 1)
         for verdict in verdicts {
@@ -177,6 +177,16 @@ extension GzipBody {
                 continue
             }
         }
+    }
+
+    @Test func noEventFollowsARedirect() async throws {
+        let elsewhere = StubHTTPServer { _ in .status(200, "{}") }
+        let place = elsewhere.url + "/_bulk"
+        let (verdicts, requests) = try await deliver(Event.series(0..<2)) { _ in .redirect(place) }
+        #expect(verdicts.areAllWaiting)
+        #expect(requests.count == 1)
+        #expect(elsewhere.requests.isEmpty)
+        elsewhere.stop()
     }
 
     @Test(arguments: [

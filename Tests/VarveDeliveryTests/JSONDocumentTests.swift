@@ -18,7 +18,7 @@ import VarvePlatform
                 .joined(separator: ",") + "}"
         case .array: return "[" + value.elements.map(shown).joined(separator: ",") + "]"
         case .string: return value.string!.debugDescription
-        case .number: return "\(value.double!)"
+        case .number: return shown(value.double!)
         case .bool: return value.bool! ? "true" : "false"
         case .null: return "null"
         }
@@ -34,10 +34,13 @@ import VarvePlatform
         case let number as NSNumber:
             number === (true as NSNumber) || number === (false as NSNumber)
                 || String(cString: number.objCType) == "c"
-                ? (number.boolValue ? "true" : "false") : "\(number.doubleValue)"
+                ? (number.boolValue ? "true" : "false") : shown(number.doubleValue)
         default: "null"
         }
     }
+
+    /// Ten digits: Foundation's own reading is off in the last one or two, and knows no -0.
+    private func shown(_ number: Double) -> String { String(format: "%.10g", number + 0) }
 
     private func randomString(_ generator: inout SeededGenerator) -> String {
         let pieces = [
@@ -118,7 +121,7 @@ import VarvePlatform
             let expected = oracle(text)
             let found = ours(text)
             if found != nil && expected == nil {
-                #expect(written.contains("\\u") || written.contains("e"), "\(written)")
+                #expect(written.contains("\\u") || written.lowercased().contains("e"), "\(written)")
             } else {
                 #expect((found == nil) == (expected == nil), "\(written)")
                 if found != nil { accepted += 1 }

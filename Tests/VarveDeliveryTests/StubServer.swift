@@ -122,6 +122,8 @@ struct StubRequest: Sendable {
 /// What a stub answers.
 enum StubAnswer: Sendable {
     case status(Int, String)
+    /// 302 to another place.
+    case redirect(String)
     /// The connection ends without an answer.
     case abort
     /// No answer comes.
@@ -160,6 +162,9 @@ final class StubHTTPServer: Sendable {
                     connection.write(
                         "HTTP/1.1 \(status) X\r\nContent-Type: application/json\r\n"
                             + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
+                case .redirect(let place):
+                    connection.write(
+                        "HTTP/1.1 302 X\r\nLocation: \(place)\r\nContent-Length: 0\r\n\r\n")
                 case .abort:
                     connection.abort()
                     return

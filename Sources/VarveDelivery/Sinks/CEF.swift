@@ -52,33 +52,60 @@ package struct CEF: Sendable {
     /// A header field: `\` and `|` escaped; a line end or other control character would end the
     /// message at some receivers, so it becomes a space.
     package static func headerText(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\\": result += "\\\\"
-            case "|": result += "\\|"
-            case _ where scalar.isControl: result += " "
-            default: result.unicodeScalars.append(scalar)
+        escaped(text) { byte in
+            switch byte {
+            case UInt8(ascii: "\\"): "\\\\"
+            case UInt8(ascii: "|"): "\\|"
+            default: nil
             }
         }
-        return result
     }
 
     /// An extension's value: `\` and `=` escaped, line ends written as `\n` and `\r`, so that no
     /// event can bring a message of its own into the stream.
     package static func extensionText(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\\": result += "\\\\"
-            case "=": result += "\\="
-            case "\n": result += "\\n"
-            case "\r": result += "\\r"
-            case _ where scalar.isControl: result += " "
-            default: result.unicodeScalars.append(scalar)
+        escaped(text) { byte in
+            switch byte {
+            case UInt8(ascii: "\\"): "\\\\"
+            case UInt8(ascii: "="): "\\="
+            case 0x0A: "\\n"
+            case 0x0D: "\\r"
+            default: nil
             }
         }
-        return result
+    }
+
+    /// `text` with some ASCII characters replaced, and a space for each other control character:
+    /// C0, DEL, C1 (U+0080 to U+009F) and Unicode's two line separators (U+2028, U+2029).
+    private static func escaped(
+        _ text: String, _ replacement: (UInt8) -> StaticString?
+    ) -> String {
+        var text = text
+        return text.withUTF8 { bytes in
+            var out: [UInt8] = []
+            out.reserveCapacity(bytes.count + 16)
+            var position = 0
+            while position < bytes.count {
+                let byte = bytes[position]
+                position += 1
+                if let replacement = replacement(byte) {
+                    replacement.withUTF8Buffer { out.append(contentsOf: $0) }
+                } else if byte < 0x20 || byte == 0x7F {
+                    out.append(0x20)
+                } else if byte == 0xC2, position < bytes.count, bytes[position] < 0xA0 {
+                    out.append(0x20)
+                    position += 1
+                } else if byte == 0xE2, position + 1 < bytes.count, bytes[position] == 0x80,
+                    bytes[position + 1] & 0xFE == 0xA8
+                {
+                    out.append(0x20)
+                    position += 2
+                } else {
+                    out.append(byte)
+                }
+            }
+            return String(decoding: out, as: UTF8.self)
+        }
     }
 
     /// At most `bytesMax` bytes of `text`, not ending in half a character or half an escape.
@@ -93,12 +120,5 @@ package struct CEF: Sendable {
         let slashes = result.reversed().prefix { $0 == "\\" }.count
         if slashes % 2 == 1 { result.removeLast() }
         return result + "…"
-    }
-}
-
-extension Unicode.Scalar {
-    /// C0 and C1 control characters, and the two line separators of Unicode.
-    fileprivate var isControl: Bool {
-        value < 0x20 || (0x7F...0x9F).contains(value) || value == 0x2028 || value == 0x2029
     }
 }

@@ -76,7 +76,7 @@ final class Delivery: Sendable {
                     logger, sink: configuration.sink.type, waiting: items.count,
                     nextTryMilliseconds: wait)
             }
-            await pause(wait, while: items)
+            await pause(wait, while: items.map(\.pending))
         }
         // A lane that gave its events away is not in trouble any more.
         _ = tally.recovered(lane: lane)
@@ -109,14 +109,12 @@ final class Delivery: Sendable {
 
     /// Gives events back whose partition went away, or all of them when the worker stops.
     private func abandonLost(_ items: [Item]) -> [Item] {
+        let abandoned = queue.abandoned(of: items.map(\.pending))
+        if abandoned.isEmpty { return items }
         var kept: [Item] = []
         var lost: [PendingEvent] = []
-        for item in items {
-            if queue.shouldAbandon(item.pending) {
-                lost.append(item.pending)
-            } else {
-                kept.append(item)
-            }
+        for (index, item) in items.enumerated() {
+            if abandoned.contains(index) { lost.append(item.pending) } else { kept.append(item) }
         }
         queue.end(lost, .abandoned)
         return kept
@@ -179,7 +177,7 @@ final class Delivery: Sendable {
                 now: clock.wallMilliseconds())
             var backoff = Backoff(configuration.retry)
             while true {
-                if queue.shouldAbandon(pending) {
+                if !queue.abandoned(of: [pending]).isEmpty {
                     queue.end([pending], .abandoned)
                     break
                 }
@@ -201,18 +199,18 @@ final class Delivery: Sendable {
                             logger, sink: configuration.sink.type, waiting: 1,
                             nextTryMilliseconds: wait)
                     }
-                    await pause(wait, while: [Item(pending: pending, event: pending.event)])
+                    await pause(wait, while: [pending])
                 }
             }
         }
     }
 
     /// Waits, but no longer than until the worker stops or a partition goes.
-    private func pause(_ milliseconds: Int, while items: [Item]) async {
+    private func pause(_ milliseconds: Int, while events: [PendingEvent]) async {
         let end = clock.monotonicMilliseconds() + Int64(milliseconds)
         while true {
             let version = queue.changed.version
-            if items.contains(where: { queue.shouldAbandon($0.pending) }) { return }
+            if !queue.abandoned(of: events).isEmpty { return }
             let left = end - clock.monotonicMilliseconds()
             guard left > 0 else { return }
             await queue.changed.wait(after: version, milliseconds: Int(left))

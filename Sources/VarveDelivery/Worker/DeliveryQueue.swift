@@ -134,7 +134,7 @@ final class DeliveryQueue: Sendable {
     }
 
     /// The partitions are about to go: what waits is dropped, and batches under way learn of it
-    /// through `shouldAbandon`.
+    /// through `abandoned`.
     func revoke(_ partitions: [TopicPartition]) {
         state.withLock { state in
             for partition in partitions {
@@ -199,11 +199,24 @@ final class DeliveryQueue: Sendable {
         }
     }
 
-    /// Whether to give an event back to the log instead of trying again.
-    func shouldAbandon(_ event: PendingEvent) -> Bool {
+    /// The events to give back to the log instead of trying them again: all when the worker stops,
+    /// else those whose partition goes or went.
+    func abandoned(of events: [PendingEvent]) -> Set<Int> {
         state.withLock { state in
-            guard !state.isStopping, let owned = state.owned[event.partition] else { return true }
-            return owned.isRevoked || owned.generation != event.generation
+            var result: Set<Int> = []
+            // Neighbours are mostly of one partition: it is looked up once for a run of them.
+            var last: (partition: TopicPartition, generation: Int?)?
+            for (index, event) in events.enumerated() {
+                if last?.partition.partition != event.event.partition
+                    || last?.partition.topic != event.event.topic
+                {
+                    let owned = state.owned[event.partition]
+                    let isKept = !state.isStopping && owned?.isRevoked == false
+                    last = (event.partition, isKept ? owned?.generation : nil)
+                }
+                if last?.generation != event.generation { result.insert(index) }
+            }
+            return result
         }
     }
 
@@ -226,6 +239,8 @@ final class DeliveryQueue: Sendable {
     }
 
     // MARK: - What the worker asks
+
+    var ownsPartitions: Bool { state.withLock { !$0.owned.isEmpty } }
 
     /// Whether more may be read.
     var hasRoom: Bool {

@@ -147,7 +147,7 @@ package final class Worker: Sendable {
                 queue.accept(fetched, now: clock.monotonicMilliseconds())
                 queue.pollEnded()
                 backoff.reset()
-                state.withLock { $0 = .running }
+                if queue.ownsPartitions { state.withLock { $0 = .running } }
                 if tally.broker(nil) { logger.info("reading", ["group": configuration.group]) }
             } catch {
                 queue.pollEnded()

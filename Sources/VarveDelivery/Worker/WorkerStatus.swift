@@ -1,7 +1,7 @@
 /// What a worker has done and what it waits for, at one moment.
 package struct WorkerStatus: Codable, Equatable, Sendable {
     package enum State: String, Codable, Sendable {
-        /// Joining its group, or waiting for the broker.
+        /// Waiting for the broker, or for its group to give it partitions.
         case starting
         case running
         /// The sink asks for a person: credentials or configuration.
