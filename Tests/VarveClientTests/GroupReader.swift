@@ -14,6 +14,7 @@ final class Collector<Value: Sendable>: Sendable {
 /// What the readers of one group did, together.
 final class SharedLog: Sendable {
     private struct State {
+        var processed: Set<String> = []
         var values: [String] = []
         var owners: [TopicPartition: Int] = [:]
         var overlaps: [TopicPartition] = []
@@ -25,6 +26,10 @@ final class SharedLog: Sendable {
     /// Partitions that were given to one reader before another had given them up.
     var overlaps: [TopicPartition] { state.withLock { $0.overlaps } }
 
+    /// Every value that came, committed or not: whoever dies between the two leaves it so.
+    var processed: Set<String> { state.withLock { $0.processed } }
+
+    func process(_ values: [String]) { state.withLock { $0.processed.formUnion(values) } }
     func add(_ values: [String]) { state.withLock { $0.values += values } }
 
     func own(_ partitions: [TopicPartition], _ change: Int) {
@@ -81,9 +86,11 @@ final class GroupReader: Sendable {
                     return
                 }
                 for part in fetched {
+                    let values = part.records.map { $0.value?.string ?? "" }
+                    log.process(values)
                     do {
                         try await consumer.commit([part.topicPartition: part.nextOffset])
-                        log.add(part.records.map { $0.value?.string ?? "" })
+                        log.add(values)
                     } catch ClientError.kafka {
                         // Revoked meanwhile: whoever has it now reads it again.
                     }

@@ -27,7 +27,7 @@ extension Consumer {
 
     private struct Taken {
         let partition: TopicPartition
-        let version: UInt64
+        let epoch: UInt64
         let position: Int64
         let highWatermark: Int64
         let content: Content
@@ -42,10 +42,10 @@ extension Consumer {
     func take() throws(ClientError) -> [FetchedRecords] {
         var results: [TopicPartition: FetchedRecords] = [:]
         var order: [TopicPartition] = []
-        var versions: [TopicPartition: UInt64] = [:]
+        var epochs: [TopicPartition: UInt64] = [:]
         var recordCount = 0
         var byteCount = 0
-        var failure: ClientError?
+        var failure: (error: ClientError, taken: Taken)?
         while recordCount < configuration.pollRecordsMax && byteCount < configuration.pollBytesMax {
             guard let taken = takeBatch() else { break }
             var records: [Record] = []
@@ -60,13 +60,10 @@ extension Consumer {
                     nextOffset = batch.header.nextOffset
                 }
             } catch {
-                failure = .records(error)
-            }
-            if failure != nil {
-                refetch(taken.partition, taken.version)
+                failure = (.records(error), taken)
                 break
             }
-            guard advance(taken.partition, taken.version, to: nextOffset) else { continue }
+            guard advance(taken.partition, taken.epoch, to: nextOffset) else { continue }
             if results[taken.partition] == nil {
                 order.append(taken.partition)
                 results[taken.partition] = FetchedRecords(
@@ -78,20 +75,28 @@ extension Consumer {
             results[taken.partition]!.records += records
             results[taken.partition]!.nextOffset = nextOffset
             results[taken.partition]!.highWatermark = taken.highWatermark
-            versions[taken.partition] = taken.version
+            epochs[taken.partition] = taken.epoch
         }
         // What was revoked or sought away from while it was decoded is not handed over.
+        let now = cluster.now
         state.withLock { state in
             state.isDecoding = false
             order.removeAll { partition in
                 guard let current = state.partitions[partition] else { return true }
-                return current.version != versions[partition] || current.isRevoking
+                return current.epoch != epochs[partition] || current.isRevoking
+            }
+            guard let failure else { return }
+            // It is fetched again from the position, after a pause.
+            if state.partitions[failure.taken.partition]?.epoch == failure.taken.epoch {
+                state.clearBuffer(failure.taken.partition)
+                state.partitions[failure.taken.partition]!.failed(
+                    now: now, Backoff(cluster.configuration))
             }
             // Records that are good come first; the damage is met again by the next poll.
-            if let failure, !order.isEmpty { state.errors.append(failure) }
+            if !order.isEmpty { state.errors.append(failure.error) }
         }
         fetchWakeup.wake()
-        if let failure, order.isEmpty { throw failure }
+        if let failure, order.isEmpty { throw failure.error }
         return order.map { results[$0]! }
     }
 
@@ -120,30 +125,22 @@ extension Consumer {
             state.partitions[chosen] = partition
             state.isDecoding = true
             return Taken(
-                partition: chosen, version: partition.version, position: position,
+                partition: chosen, epoch: partition.epoch, position: position,
                 highWatermark: highWatermark, content: content)
         }
     }
 
     /// Moves the position past a batch; false when the partition is another matter by now.
-    private func advance(_ partition: TopicPartition, _ version: UInt64, to offset: Int64) -> Bool {
+    private func advance(_ partition: TopicPartition, _ epoch: UInt64, to offset: Int64) -> Bool {
         state.withLock { state in
-            guard var current = state.partitions[partition], current.version == version,
+            guard var current = state.partitions[partition], current.epoch == epoch,
                 let position = current.position
             else { return false }
             current.start = .at(max(position, offset))
+            // After a pause the fetch position may lie behind.
+            current.fetchPosition = max(current.fetchPosition, offset)
             state.partitions[partition] = current
             return true
-        }
-    }
-
-    /// Fetches a partition again from its position, after a pause.
-    private func refetch(_ partition: TopicPartition, _ version: UInt64) {
-        let now = cluster.now
-        state.withLock { state in
-            guard state.partitions[partition]?.version == version else { return }
-            state.clearBuffer(partition)
-            state.partitions[partition]!.failed(now: now, Backoff(cluster.configuration))
         }
     }
 }

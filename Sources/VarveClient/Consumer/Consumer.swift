@@ -76,9 +76,7 @@ package final class Consumer: Sendable {
     package func seek(_ partition: TopicPartition, to offset: Int64) throws(ClientError) {
         let isOurs = state.withLock { state in
             guard state.partitions[partition] != nil else { return false }
-            state.partitions[partition]!.start = .at(offset)
-            state.partitions[partition]!.succeeded()
-            state.clearBuffer(partition)
+            state.seek(partition, to: offset)
             return true
         }
         guard isOurs else { throw .invalid("\(partition) is not assigned to this consumer") }

@@ -31,6 +31,15 @@ struct ConsumerState {
         partitions[partition] = PartitionState(version: nextVersion(), start: start)
     }
 
+    /// Has reading go on at `offset`.
+    mutating func seek(_ partition: TopicPartition, to offset: Int64) {
+        partitions[partition]?.start = .at(offset)
+        partitions[partition]?.succeeded()
+        clearBuffer(partition)
+        let epoch = nextVersion()
+        partitions[partition]?.epoch = epoch
+    }
+
     mutating func remove(_ partition: TopicPartition) {
         guard let removed = partitions.removeValue(forKey: partition) else { return }
         bufferedBytes -= removed.bufferedBytes
@@ -50,8 +59,11 @@ struct ConsumerState {
 
 /// A partition that this consumer reads.
 struct PartitionState {
-    /// Changes whenever what is under way for the partition must not be taken any more.
+    /// Changes whenever a fetch that is under way must not be taken any more.
     var version: UInt64
+    /// Changes when reading starts somewhere else: what was decoded before is not handed over. A
+    /// pause is no such change, or the records that the position has passed would be lost.
+    var epoch: UInt64
     var start: Start
     /// The next offset to fetch; behind it `buffer` is between it and the position.
     var fetchPosition: Int64
@@ -80,6 +92,7 @@ struct PartitionState {
 
     init(version: UInt64, start: Start) {
         self.version = version
+        epoch = version
         self.start = start
         fetchPosition = 0
         if case .at(let position) = start { fetchPosition = position }
