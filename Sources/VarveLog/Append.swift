@@ -110,7 +110,7 @@ extension PartitionLog {
                 }
             }
         } catch {
-            guard error.isFull else {
+            guard error.isOnlyFull else {
                 state.status = .offline(.io(error))
                 throw .io(error)
             }

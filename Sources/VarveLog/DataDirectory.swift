@@ -118,8 +118,8 @@ package final class DataDirectory: Sendable {
 
     /// Makes a topic; durable on return.
     /// - Throws: `.invalidTopicName`, `.topicExists`, `.invalidPartitionCount`,
-    ///   `.invalidConfiguration`, `.full`, `.io`, `.closed`; there is no topic then, after a
-    ///   restart neither.
+    ///   `.invalidConfiguration`, `.full`, `.io`, `.closed`; there is no topic then. (After a
+    ///   failed sync, `.io`, nobody can say what the disk has: the next start may find it.)
     @discardableResult
     package func createTopic(
         _ name: String, partitions: Int, overrides: [String: String] = [:], now: Int64
@@ -143,7 +143,8 @@ package final class DataDirectory: Sendable {
     }
 
     /// Deletes a topic with its records; durable on return. Readers in flight finish.
-    /// - Throws: `.unknownTopic`, `.io`, `.closed`.
+    /// - Throws: `.unknownTopic`, `.closed`; `.io`: the topic is still there, offline where its
+    ///   files may be gone at the next start.
     package func deleteTopic(_ name: String) throws(LogError) {
         try changes.withLock { (_) throws(LogError) in
             try checkOpen()

@@ -97,7 +97,12 @@ struct DurableMarkFile: Sendable {
         self.init(disk: disk, directory: directory)
         guard try disk.entry(path) != nil else { return }
         isNameDurable = true
-        let bytes = try disk.readAll(path, bytesMax: 1 << 20)
+        let file = try disk.open(path, .readWrite)
+        // After a failed sync the cache shows a mark that the disk does not have.
+        try file.dropCache()
+        let bytes = try ByteSlice(filling: 2 * DurableMark.slotBytes) {
+            (buffer) throws(SystemError) in try file.read(into: buffer, at: 0)
+        }
         for slot in 0..<2 where bytes.count >= (slot + 1) * DurableMark.slotBytes {
             let start = slot * DurableMark.slotBytes
             if let mark = DurableMark(slot: bytes[start..<start + DurableMark.slotBytes]),
@@ -106,6 +111,8 @@ struct DurableMarkFile: Sendable {
                 last = mark
             }
         }
+        // And a killed process leaves one that the disk does not have yet.
+        if last?.isCleanStop != true { try file.syncData() }
     }
 
     /// Writes a newer mark; durable on return. `mark.sequence` is set here.

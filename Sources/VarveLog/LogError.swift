@@ -46,8 +46,14 @@ package enum LogError: Error, Equatable, Sendable {
 
     /// `.full` for no space left, `.io` for everything else.
     package init(_ error: SystemError) {
-        self = error.isFull ? .full(error) : .io(error)
+        self = error.isOnlyFull ? .full(error) : .io(error)
     }
+}
+
+extension SystemError {
+    /// No space left, and nothing worse: a sync that fails for it is a failed sync like any other
+    /// (I6).
+    var isOnlyFull: Bool { isFull && call != "fdatasync" && call != "fsync" }
 }
 
 extension LogError: CustomStringConvertible {

@@ -152,7 +152,7 @@ extension PartitionLog {
             }
             try removeFiles(of: removed)
         } catch {
-            if !error.isFull { poison(.io(error)) }
+            if !error.isOnlyFull { poison(.io(error)) }
             throw LogError(error)
         }
     }
@@ -183,14 +183,21 @@ extension PartitionLog {
     }
 
     /// Removes the files of segments that are no longer part of the log. Readers in flight keep
-    /// what they have open.
+    /// what they have open; what cannot be removed now goes at the next start.
+    /// - Throws: when the directory cannot be synced.
     private func removeFiles(of segments: [Segment]) throws(SystemError) {
         guard !segments.isEmpty else { return }
-        for segment in segments where segment.exists {
-            for kind in SegmentName.Kind.allCases
-            where try store.disk.entry(segment.path(kind)) != nil {
-                try store.disk.remove(segment.path(kind))
+        do throws(SystemError) {
+            for segment in segments where segment.exists {
+                for kind in SegmentName.Kind.allCases
+                where try store.disk.entry(segment.path(kind)) != nil {
+                    try store.disk.remove(segment.path(kind))
+                }
             }
+        } catch {
+            store.logger?.warning(
+                "deleted segments' files remain until the next start",
+                ["topic": topic, "partition": partition, "cause": error])
         }
         try store.disk.syncDirectory(directory)
     }

@@ -23,8 +23,18 @@ enum TopicDirectory {
                 aside + "/" + TopicDescription.fileName, with: description.bytes,
                 inDirectory: aside)
             try disk.rename(aside, to: directory)
+        } catch {
+            throw LogError(error)
+        }
+        do throws(SystemError) {
             try disk.syncDirectory(topics)
         } catch {
+            // Whether the name is durable is not known; take it back where that still goes.
+            do throws(SystemError) {
+                try disk.rename(directory, to: aside)
+            } catch let second {
+                store.logger?.warning("topic left half made", ["topic": name, "cause": second])
+            }
             throw LogError(error)
         }
         return topic(name, description, configuration, directory, store)
@@ -92,13 +102,21 @@ enum TopicDirectory {
     }
 
     /// Renames the topic out of the way; durable on return.
+    ///
+    /// Where the rename cannot be made durable nobody knows whether the next start finds the
+    /// topic: its partitions go offline, so that nothing is acknowledged that may be gone (I6).
     static func markDeleted(
         _ topic: Topic, in topics: String, store: LogStore
     ) throws(LogError) {
         do throws(SystemError) {
             try store.disk.rename(topic.directory, to: deletedPath(topic, in: topics))
+        } catch {
+            throw LogError(error)
+        }
+        do throws(SystemError) {
             try store.disk.syncDirectory(topics)
         } catch {
+            for partition in topic.partitions { partition.poison(.io(error)) }
             throw LogError(error)
         }
     }

@@ -71,7 +71,7 @@ extension PartitionLog {
                 work.indexFiles.append(file)
             }
         } catch {
-            guard error.isFull else { throw error }
+            guard error.isOnlyFull else { throw error }
             segment.index.dropUnwritten()
             segment.timeIndex.dropUnwritten()
         }
@@ -83,7 +83,7 @@ extension PartitionLog {
         do throws(SystemError) {
             try upkeep.withLock { (file) throws(SystemError) in try carryOut(work, &file) }
         } catch {
-            guard error.isFull else { return poison(.io(error)) }
+            guard error.isOnlyFull else { return poison(.io(error)) }
             state.withLock { state in
                 state.bytesSinceMark += Self.markBytes
                 state.unmarkedSince = state.lastUseTime

@@ -87,13 +87,14 @@ package final class SimulatedDisk: Disk {
     package func beginLog() { state.withLock { $0.log = [] } }
     package var operationLog: [String] { state.withLock { $0.log ?? [] } }
 
-    /// The process dies, the machine goes on: files and locks are closed, the cache stays.
-    package func kill() {
+    /// The process dies, the machine goes on: files and locks are closed, the cache stays. The
+    /// failure to come stays as well, if `keepsFault`.
+    package func kill(keepsFault: Bool = false) {
         state.withLock { state in
             state.life += 1
             state.locked = [:]
             state.deathAt = nil
-            state.fault = nil
+            if !keepsFault { state.fault = nil }
         }
     }
 
