@@ -36,8 +36,9 @@ struct OffsetIndexEntry: IndexEntry, Equatable {
 }
 
 extension SparseIndex where Entry == OffsetIndexEntry {
-    /// The position of a batch at or before the one that holds `relativeOffset`.
-    func position(of relativeOffset: Int64) -> Int64 {
-        Int64(last { Int64($0.relativeOffset) <= relativeOffset }?.position ?? 0)
+    /// The last batch noted that ends at or before `relativeOffset`; nil where reading begins at
+    /// the segment's first byte.
+    func entry(notBehind relativeOffset: Int64) -> OffsetIndexEntry? {
+        last { Int64($0.relativeOffset) <= relativeOffset }
     }
 }

@@ -108,8 +108,8 @@ extension PartitionLog {
         guard end > 0 else {
             return hasNext
                 ? SegmentReader.Place(
-                    file: nil, segmentBase: base, position: 0, end: 0, nextOffset: base,
-                    hasNext: true) : nil
+                    file: nil, segmentBase: base, position: 0, firstOffsetMin: base, end: 0,
+                    nextOffset: base, hasNext: true) : nil
         }
         let file: any DiskFile
         do throws(SystemError) {
@@ -117,17 +117,23 @@ extension PartitionLog {
         } catch {
             throw .io(error)
         }
-        var position: Int64 = 0
-        if let hint = state.hints.first(where: { $0.offset == offset && $0.segmentBase == base }) {
-            position = hint.position
-        } else if offset > base {
-            try loadIndexes(of: &state.segments[index], state.configuration)
-            position = state.segments[index].index.position(of: offset - base)
-        }
-        return SegmentReader.Place(
-            file: file, segmentBase: base, position: min(position, end), end: end,
+        var place = SegmentReader.Place(
+            file: file, segmentBase: base, position: 0, firstOffsetMin: base, end: end,
             nextOffset: isLast ? state.durable.end : state.segments[index].nextOffset,
             hasNext: hasNext)
+        if let hint = state.hints.first(where: { $0.offset == offset && $0.segmentBase == base }) {
+            place.position = hint.position
+            place.firstOffsetMin = offset
+        } else if offset > base {
+            try loadIndexes(of: &state.segments[index], state.configuration)
+            if let entry = state.segments[index].index.entry(notBehind: offset - base) {
+                place.position = Int64(entry.position)
+                place.firstLastOffset = base + Int64(entry.relativeOffset)
+            }
+        }
+        // A reader that has caught up stands at the end.
+        place.position = min(place.position, end)
+        return place
     }
 
     private func remember(_ offset: Int64, in segmentBase: Int64, at position: Int64) {

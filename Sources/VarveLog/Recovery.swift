@@ -178,24 +178,28 @@ struct Recovery {
         let limit = nextBase ?? Int64.max
         let firstAppendTime = segment.firstAppendTime
         let producersBefore = producers
-        let scan = try note(&segment, file, from: start, size: size, below: limit)
+        // Where the last batch should end: what its offset is held against.
+        let end = nextBase ?? mark?.durableEnd
+        let scan = try note(
+            &segment, file, from: start, size: size, below: limit, endingAt: end)
+        try repair(scan.repairs, in: file)
         guard let lastInvalid = scan.invalid.last else { return }
 
         var gaps: [Range<Int64>] = []
-        var end = size
+        var keptEnd = size
         for invalid in scan.invalid {
             switch try setAside(invalid, of: file, segment.base, size: size) {
             case .keep: break
             case .closeGap: gaps.append(invalid.range)
-            case .truncate: end = lastInvalid.range.lowerBound
+            case .truncate: keptEnd = lastInvalid.range.lowerBound
             }
         }
         guard !gaps.isEmpty else {
-            try file.truncate(to: end)
+            try file.truncate(to: keptEnd)
             try file.syncData()
             return
         }
-        try rewrite(&segment, without: gaps, size: end)
+        try rewrite(&segment, without: gaps, size: keptEnd)
         // Positions have changed, so the indexes are built from the start.
         let rewritten = try segment.open()
         let base = segment.base
@@ -212,12 +216,13 @@ struct Recovery {
 
     private mutating func note(
         _ segment: inout Segment, _ file: any DiskFile, from start: Int64, size: Int64,
-        below limit: Int64
+        below limit: Int64, endingAt end: Int64? = nil
     ) throws(SystemError) -> SegmentScan {
         var scan = SegmentScan()
         var state = try producers.state(behind: segments)
         try scan.run(
-            file, from: start, size: size, expecting: segment.nextOffset, below: limit
+            file, from: start, size: size, expecting: segment.nextOffset, below: limit,
+            endingAt: end
         ) { header, _ in
             segment.note(
                 header, appendTime: now, indexIntervalBytes: configuration.indexIntervalBytes)
@@ -226,6 +231,22 @@ struct Recovery {
         producers.set(state)
         report.bytesScanned += scan.bytesRead
         return scan
+    }
+
+    /// Writes damaged offsets anew, in place: eight bytes each, and a crash in between leaves
+    /// what the next start repairs as well.
+    private mutating func repair(
+        _ repairs: [SegmentScan.Repair], in file: any DiskFile
+    ) throws(SystemError) {
+        guard !repairs.isEmpty else { return }
+        for repair in repairs {
+            try withUnsafeBytes(of: repair.baseOffset.bigEndian) { (bytes) throws(SystemError) in
+                try file.write(bytes, at: repair.position)
+            }
+            report.notes.append(
+                "\(file.path) position \(repair.position): offset \(repair.baseOffset) restored")
+        }
+        try file.syncData()
     }
 
     /// Copies an invalid range to the quarantine and returns what to do with it.
@@ -316,14 +337,15 @@ struct Recovery {
         let last = segments[segments.count - 1]
         // What the mark says was durable keeps its offsets, even where its bytes are gone (I3).
         let end = max(last.nextOffset, markedEnd)
-        if last.nextOffset < markedEnd, let mark, mark.startOffset < markedEnd,
-            !report.damages.contains(where: { $0.nextOffset == last.nextOffset })
-        {
-            report.damages.append(
-                Damage(
-                    kind: .corruption, path: last.path(.log), position: last.byteCount,
-                    byteCount: max(0, mark.segment.byteCount - last.byteCount),
-                    firstOffset: last.nextOffset, nextOffset: markedEnd, quarantine: ""))
+        if let mark, last.base <= mark.segment.base, last.nextOffset < mark.segment.nextOffset {
+            reportMissing(behind: last, mark)
+        }
+        if !report.damages.isEmpty {
+            // So that the next start neither believes the old positions nor reports this again.
+            try markFile.write(
+                DurableMark(
+                    sequence: 0, startOffset: min(end, mark?.startOffset ?? 0), durableEnd: end,
+                    isCleanStop: false, segment: SegmentSummary(base: last.base)))
         }
         var state = PartitionLog.State(
             configuration: configuration, segments: segments,
@@ -341,5 +363,17 @@ struct Recovery {
         }
         state.lastUseTime = now
         return state
+    }
+
+    /// Bytes that the mark vouches for and that are not in the file any more.
+    private mutating func reportMissing(behind last: Segment, _ mark: DurableMark) {
+        let isReported = report.damages.contains { $0.firstOffset <= last.nextOffset
+            && $0.path == last.path(.log) && $0.nextOffset <= last.nextOffset }
+        guard !isReported else { return }
+        report.damages.append(
+            Damage(
+                kind: .corruption, path: last.path(.log), position: last.byteCount,
+                byteCount: max(0, mark.segment.byteCount - last.byteCount),
+                firstOffset: last.nextOffset, nextOffset: mark.durableEnd, quarantine: ""))
     }
 }

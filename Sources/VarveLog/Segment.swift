@@ -24,6 +24,8 @@ struct Segment: Sendable {
     var exists = false
     /// Whether a durable seal describes it.
     var isSealed = false
+    /// A read has found damage in it: it is not sealed again, so that the next start reads it.
+    var isSuspect = false
     /// Producer state behind its last record, until that is written beside the next segment.
     var producersAtEnd: ByteSlice?
     var producerCountAtEnd = 0

@@ -7,7 +7,10 @@ struct SegmentReader {
         let file: (any DiskFile)?
         let segmentBase: Int64
         /// A batch's first byte, at or before the offset that is looked for.
-        let position: Int64
+        var position: Int64
+        /// The lowest offset that batch may have, and its last one where the index says.
+        var firstOffsetMin: Int64
+        var firstLastOffset: Int64?
         /// Durable bytes of the segment: what lies behind may be half-written.
         let end: Int64
         /// The offset after the last batch before `end`.
@@ -37,7 +40,7 @@ struct SegmentReader {
         from offset: Int64, bytesMax: Int, below limit: Int64
     ) throws(LogError) -> Found? {
         var position = place.position
-        var expected: Int64?
+        var expected = place.firstOffsetMin
         var wanted = Self.slackBytes + max(0, min(bytesMax, RecordBatchHeader.batchBytesMax))
         while position < place.end {
             let chunk = try load(position, min(wanted, Int(place.end - position)))
@@ -52,8 +55,12 @@ struct SegmentReader {
                     needed = total
                     break
                 }
-                try check(header, chunk, at, position, expected: expected)
+                // What is only stepped over need not be whole: damage there must not keep its
+                // neighbours away. But its offsets must be right, or a batch that is wanted could
+                // pass for one that is not.
+                try checkOrder(header, position + Int64(at), expected: expected)
                 if header.nextOffset > offset {
+                    try check(header, chunk, at, position)
                     if header.nextOffset > limit { break }
                     if let first, at + total - first > bytesMax { break }
                     first = first ?? at
@@ -113,10 +120,19 @@ struct SegmentReader {
         }
     }
 
-    /// The checksum does not cover the base offset, so that must fit its neighbours' (I2).
+    /// The checksum does not cover offsets, so they must grow, and agree with the index.
+    private func checkOrder(
+        _ header: RecordBatchHeader, _ start: Int64, expected: Int64
+    ) throws(LogError) {
+        let isFirst = start == place.position
+        guard header.lastOffsetDelta >= 0, header.baseOffset >= expected,
+            !isFirst || header.lastOffset == place.firstLastOffset ?? header.lastOffset
+        else { throw corrupt(start, "offset \(header.baseOffset) is out of its order") }
+    }
+
+    /// Whether a batch may be served: its checksum is right, and it ends before the next begins.
     private func check(
-        _ header: RecordBatchHeader, _ chunk: ByteSlice, _ at: Int, _ position: Int64,
-        expected: Int64?
+        _ header: RecordBatchHeader, _ chunk: ByteSlice, _ at: Int, _ position: Int64
     ) throws(LogError) {
         let start = position + Int64(at)
         let end = at + header.totalByteCount
@@ -137,10 +153,8 @@ struct SegmentReader {
             } else {
                 nil
             }
-        guard header.lastOffsetDelta >= 0, header.baseOffset >= expected ?? place.segmentBase,
-            header.nextOffset <= following ?? Int64.max
-        else {
-            throw corrupt(start, "offset \(header.baseOffset) does not fit its neighbours")
+        guard header.nextOffset <= following ?? Int64.max else {
+            throw corrupt(start, "offset \(header.baseOffset) does not fit the next batch's")
         }
     }
 

@@ -11,24 +11,35 @@ struct SegmentScan {
         let nextOffset: Int64?
     }
 
+    /// A batch with a good checksum whose offset, which that does not cover, was damaged.
+    struct Repair: Equatable {
+        let position: Int64
+        /// The offset it must have had: the one between its neighbours'.
+        let baseOffset: Int64
+    }
+
     private(set) var invalid: [Invalid] = []
+    private(set) var repairs: [Repair] = []
     private(set) var bytesRead: Int64 = 0
 
     /// Reads `file` from `start`, a batch's first byte, to its end, and hands every valid batch
     /// to `body` in order.
     /// - Parameter expected: the lowest offset the first batch may have. The checksum does not
     ///   cover offsets, so they must grow and stay below `limit`.
+    /// - Parameter end: the offset after the file's last batch, where that is known.
     mutating func run(
         _ file: any DiskFile, from start: Int64, size: Int64, expecting expected: Int64,
-        below limit: Int64, _ body: (RecordBatchHeader, Int64) -> Void
+        below limit: Int64, endingAt end: Int64? = nil,
+        _ body: (RecordBatchHeader, Int64) -> Void
     ) throws(SystemError) {
         try BatchScanner.withWindow { (window) throws(SystemError) in
             var scanner = BatchScanner(file: file, size: size, window: window)
             var position = start
             var next = expected
             while position < size {
-                if let header = try scanner.batch(at: position), header.baseOffset >= next,
-                    header.nextOffset <= limit
+                if let found = try scanner.batch(at: position),
+                    let header = try fitting(
+                        found, position, next, below: limit, endingAt: end, &scanner)
                 {
                     body(header, position)
                     next = header.nextOffset
@@ -47,6 +58,25 @@ struct SegmentScan {
             }
         }
         bytesRead += size - start
+    }
+
+    /// The header with an offset that fits, or nil when none does. A gap before a batch is legal
+    /// (compaction, damage set aside), unless the batch behind it says that there is none.
+    private mutating func fitting(
+        _ header: RecordBatchHeader, _ position: Int64, _ next: Int64, below limit: Int64,
+        endingAt end: Int64?, _ scanner: inout BatchScanner
+    ) throws(SystemError) -> RecordBatchHeader? {
+        let fits = header.baseOffset >= next && header.nextOffset <= limit
+        if fits && header.baseOffset == next { return header }
+        let after = next + Int64(header.lastOffsetDelta) + 1
+        let behind = position + Int64(header.totalByteCount)
+        let following =
+            behind == scanner.size ? end : try scanner.batch(at: behind).map(\.baseOffset)
+        guard following == after, after <= limit else { return fits ? header : nil }
+        repairs.append(Repair(position: position, baseOffset: next))
+        var repaired = header
+        repaired.baseOffset = next
+        return repaired
     }
 
     /// The indexes of `segment`, whose file is known to hold valid batches only, built anew.
@@ -69,9 +99,9 @@ struct SegmentScan {
         } catch {
             throw .io(error)
         }
-        if let invalid = scan.invalid.first {
+        if let position = scan.invalid.first?.range.lowerBound ?? scan.repairs.first?.position {
             throw .corrupt(
-                path: file.path, position: invalid.range.lowerBound,
+                path: file.path, position: position,
                 reason: "no valid batch, found while building the index anew")
         }
         fresh.noteTime()

@@ -98,15 +98,3 @@ extension PartitionLog {
         return hit
     }
 }
-
-extension PartitionLog {
-    /// Notes that a segment holds damage that a read came upon: without its seal the next start,
-    /// or `reopen`, reads it whole and sets the damage aside. Throws `error` on.
-    func suspect(_ segmentBase: Int64, _ error: LogError) throws(LogError) -> Never {
-        guard case .corrupt = error else { throw error }
-        store.logger?.error(
-            "damage found by a read",
-            ["topic": topic, "partition": partition, "cause": "\(error)"])
-        throw error
-    }
-}

@@ -33,7 +33,8 @@ extension PartitionLog {
     /// state locked; the writes go to the page cache only.
     func planUpkeep(_ state: inout State) throws(SystemError) -> UpkeepWork {
         var work = UpkeepWork()
-        for index in state.segments.indices.dropLast() where !state.segments[index].isSealed {
+        for index in state.segments.indices.dropLast()
+        where !state.segments[index].isSealed && !state.segments[index].isSuspect {
             try writeIndexes(&state.segments[index], &work)
             work.seals.append(
                 UpkeepWork.Seal(
@@ -43,7 +44,8 @@ extension PartitionLog {
         guard state.needsMark || state.bytesSinceMark >= Self.markBytes || !work.seals.isEmpty
         else { return work }
         try writeIndexes(&state.active, &work)
-        var summary = state.active.summary
+        var summary =
+            state.active.isSuspect ? SegmentSummary(base: state.active.base) : state.active.summary
         summary.producerCount = state.producers.count
         work.mark = DurableMark(
             sequence: 0, startOffset: state.startOffset, durableEnd: state.endOffset,

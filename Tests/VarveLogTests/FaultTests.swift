@@ -7,11 +7,12 @@ import VarveSimulation
 /// Every disk operation of a small workload fails once, as SQLite's tests do it: whatever the
 /// log answers, what it acknowledged is there afterwards (I1, I6), and it comes back.
 @Suite struct FaultTests {
-    static let errnos = [
-        SystemError.eio, SystemError.enospc, SystemError.edquot, SystemError.erofs,
+    static let faults = [
+        (SystemError.eio, false), (SystemError.eio, true), (SystemError.enospc, false),
+        (SystemError.enospc, true), (SystemError.edquot, false), (SystemError.erofs, true),
     ]
 
-    @Test(arguments: errnos, [false, true])
+    @Test(arguments: faults)
     func acknowledgedBatchesSurviveAnyFailedOperation(errno: Int32, isLasting: Bool) throws {
         var operation = 0
         var faultsMet = 0

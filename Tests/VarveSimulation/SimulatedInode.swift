@@ -23,7 +23,7 @@ struct SimulatedFileData {
         // A write behind the end leaves a hole of zeros, which is a change as well.
         let changed = min(position, cached.count)..<end
         if cached.count < end {
-            cached.append(contentsOf: repeatElement(0, count: end - cached.count))
+            Self.resize(&cached, to: end)
         }
         // Copied as memory: element by element takes most of a debug build's test time.
         cached.withUnsafeMutableBytes {
@@ -36,11 +36,7 @@ struct SimulatedFileData {
 
     mutating func truncate(to size: Int) {
         let old = cached.count
-        if size < old {
-            cached.removeLast(old - size)
-        } else {
-            cached.append(contentsOf: repeatElement(0, count: size - old))
-        }
+        Self.resize(&cached, to: size)
         let changed = Self.sectors(min(size, old)..<max(size, old))
         dirty.formUnion(changed)
         lost.subtract(changed)
@@ -86,10 +82,7 @@ struct SimulatedFileData {
 
     /// Copies `sectors` to the platter, whose file then has `size` bytes.
     private mutating func settle(size: Int, _ sectors: Set<Int>) {
-        if durable.count > size { durable.removeLast(durable.count - size) }
-        if durable.count < size {
-            durable.append(contentsOf: repeatElement(0, count: size - durable.count))
-        }
+        Self.resize(&durable, to: size)
         for sector in sectors {
             let range = Self.range(of: sector, in: min(size, cached.count))
             if range.isEmpty { continue }
@@ -99,6 +92,25 @@ struct SimulatedFileData {
                         from: from.baseAddress! + range.lowerBound, byteCount: range.count)
                 }
             }
+        }
+    }
+
+    /// Cuts `bytes`, or adds zeros, as one copy of memory.
+    private static func resize(_ bytes: inout [UInt8], to size: Int) {
+        guard bytes.count != size else { return }
+        let old = bytes
+        bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, used in
+            let kept = min(old.count, size)
+            let raw = UnsafeMutableRawBufferPointer(buffer)
+            if let base = raw.baseAddress {
+                old.withUnsafeBytes { from in
+                    if kept > 0 { base.copyMemory(from: from.baseAddress!, byteCount: kept) }
+                }
+                if size > kept {
+                    (base + kept).initializeMemory(as: UInt8.self, repeating: 0, count: size - kept)
+                }
+            }
+            used = size
         }
     }
 
