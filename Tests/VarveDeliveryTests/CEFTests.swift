@@ -7,7 +7,8 @@ import VarvePlatform
     private let cef = CEF(vendor: "Varve", product: "Varve", version: "1")
 
     private func text(_ value: String, bytesMax: Int = 8192) -> String {
-        cef.text(.text(value, offset: 7), bytesMax: bytesMax).string
+        let event = Event.text(value, offset: 7)
+        return cef.text(event, EventBody(event), bytesMax: bytesMax).string
     }
 
     /// Takes a message apart again, by CEF's rules.

@@ -27,11 +27,18 @@ package struct JSONObject: Sendable {
     package func field(_ path: FieldPath) -> JSONNode? { field(dotted: path.dotted) }
 
     private func field(dotted: ByteSlice) -> JSONNode? {
-        for member in members {
-            if member.name == dotted { return member.value }
-            guard let rest = FieldPath.rest(of: dotted, after: member.name) else { continue }
+        for index in members.indices {
+            // Most names differ in length from what is looked for: that is seen before any byte.
+            let count = members[index].name.count
+            if count == dotted.count {
+                if members[index].name == dotted { return members[index].value }
+                continue
+            }
+            guard count < dotted.count, dotted[count] == UInt8(ascii: "."),
+                let rest = FieldPath.rest(of: dotted, after: members[index].name)
+            else { continue }
             let found: JSONNode? =
-                switch member.value {
+                switch members[index].value {
                 case .object(let object): object.field(dotted: rest)
                 case .value(let value): value.field(dotted: rest).map { .value($0) }
                 }
@@ -147,11 +154,11 @@ package struct JSONObject: Sendable {
 }
 
 /// A value inside a `JSONObject`.
-package indirect enum JSONNode: Sendable {
+package enum JSONNode: Sendable {
     /// A value of some checked text.
     case value(JSONValue)
     /// An object that was changed or made here.
-    case object(JSONObject)
+    indirect case object(JSONObject)
 
     /// `text` as a JSON string.
     package static func string(_ text: String) -> JSONNode { .string(ByteSlice(text)) }

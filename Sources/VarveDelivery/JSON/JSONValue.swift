@@ -87,16 +87,15 @@ package struct JSONValue: Sendable {
     package func field(_ path: FieldPath) -> JSONValue? { field(dotted: path.dotted) }
 
     func field(dotted: ByteSlice) -> JSONValue? {
-        var found: JSONValue?
-        forEachMember { name, value in
-            if name == dotted {
-                found = value
-            } else if let rest = FieldPath.rest(of: dotted, after: name), value.kind == .object {
-                found = value.field(dotted: rest)
+        guard kind == .object else { return nil }
+        let found = document.bytes.withUnsafeBytes { text in
+            dotted.withUnsafeBytes { path in
+                document.tokens.withUnsafeBufferPointer { tokens in
+                    FieldSearch(text: text, path: path, tokens: tokens).find(in: index, from: 0)
+                }
             }
-            return found == nil
         }
-        return found
+        return found.map { JSONValue(document: document, index: $0) }
     }
 }
 

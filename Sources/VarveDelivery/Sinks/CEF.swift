@@ -16,9 +16,9 @@ package struct CEF: Sendable {
     }
 
     /// The event as one line of CEF, without a line end.
+    /// - Parameter body: the event's value, as it was read once for header and fields.
     /// - Parameter bytesMax: what is longer loses the end of its `msg`, then its last fields.
-    package func text(_ event: Event, bytesMax: Int) -> ByteSlice {
-        let body = EventBody(event)
+    package func text(_ event: Event, _ body: EventBody, bytesMax: Int) -> ByteSlice {
         let fields = CEFFields(event, body)
         var out = ByteWriter(capacity: 512)
         out.utf8("CEF:0|")

@@ -25,7 +25,7 @@ package struct SyslogMessage: Sendable {
         let time = body.milliseconds(of: event)
         out.utf8(time < 0 ? "-" : Timestamp.text(milliseconds: time))
         out.utf8(" \(Self.hostName(body)) \(appName) - - - ")
-        out.bytes(cef.text(event, bytesMax: max(bytesMax - out.count, 128)))
+        out.bytes(cef.text(event, body, bytesMax: max(bytesMax - out.count, 128)))
         return out.finish()
     }
 

@@ -101,7 +101,10 @@ final class DeliveryQueue: Sendable {
     private func accept(_ fetched: FetchedRecords, _ now: Int64, _ state: inout State) {
         let partition = fetched.topicPartition
         let lane = lane(of: partition)
-        guard var owned = state.owned[partition], !owned.isRevoked else { return }
+        // Taken out and put back, so that its lists are changed in place and not copied.
+        guard var owned = state.owned.removeValue(forKey: partition) else { return }
+        defer { state.owned[partition] = owned }
+        if owned.isRevoked { return }
         if let first = fetched.records.first, let end = owned.progress.end, first.offset < end {
             // The offsets went back: the topic was made anew, or the position reset. What is under
             // way belongs to the old ones.
@@ -130,7 +133,6 @@ final class DeliveryQueue: Sendable {
             state.events += 1
         }
         owned.progress.skip(to: fetched.nextOffset)
-        state.owned[partition] = owned
     }
 
     /// The partitions are about to go: what waits is dropped, and batches under way learn of it
@@ -224,16 +226,24 @@ final class DeliveryQueue: Sendable {
     func end(_ events: [PendingEvent], _ outcome: Outcome) {
         guard !events.isEmpty else { return }
         state.withLock { state in
+            // Neighbours are mostly of one partition: it is taken out for a run of them, so that
+            // its lists are changed in place and not copied.
+            var current: (partition: TopicPartition, owned: Owned)?
             for event in events {
                 state.bytes -= event.byteCount
                 state.events -= 1
-                guard var owned = state.owned[event.partition],
-                    owned.generation == event.generation
-                else { continue }
-                owned.underWay -= 1
-                if outcome == .finished { owned.progress.finish(event.event.offset) }
-                state.owned[event.partition] = owned
+                if current?.partition.partition != event.event.partition
+                    || current?.partition.topic != event.event.topic
+                {
+                    if let current { state.owned[current.partition] = current.owned }
+                    let partition = event.partition
+                    current = state.owned.removeValue(forKey: partition).map { (partition, $0) }
+                }
+                guard current?.owned.generation == event.generation else { continue }
+                current?.owned.underWay -= 1
+                if outcome == .finished { current?.owned.progress.finish(event.event.offset) }
             }
+            if let current { state.owned[current.partition] = current.owned }
         }
         changed.notify()
     }
