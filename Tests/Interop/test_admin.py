@@ -23,7 +23,7 @@ SECONDS = 15
 @functools.cache
 def admin_at(bootstrap):
     """An admin client that lives on: one that goes away takes its open requests along."""
-    return AdminClient({"bootstrap.servers": bootstrap})
+    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
 
 
 def admin_of(broker):
