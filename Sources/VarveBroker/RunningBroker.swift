@@ -203,7 +203,8 @@ final class RunningBroker: Sendable {
         guard let socket = bound.socket.take() else { return }
         let connections = MemoryBudget(bytesMax: httpConnectionsMax)
         _ = try Listener(
-            socket: socket, loop: loop, loops: [loop], broker: state, connections: connections
+            socket: socket, loop: loop, loops: [loop], broker: state, connections: connections,
+            makeRoom: { HTTPConnection.closeLongestSilent(on: loop) }
         ) { socket, loop in
             let connection = HTTPConnection(
                 socket: socket, loop: loop, broker: state, connections: connections)

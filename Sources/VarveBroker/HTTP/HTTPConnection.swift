@@ -29,6 +29,15 @@ final class HTTPConnection: Channel {
         opened = loop.now
     }
 
+    /// Closes the oldest connection on `loop` that has not asked anything yet, so that idle ones
+    /// never keep a health check out. False when there is none.
+    static func closeLongestSilent(on loop: EventLoop) -> Bool {
+        let oldest = loop.firstChannel { ($0 as? HTTPConnection)?.response.isEmpty ?? false }
+        guard let oldest else { return false }
+        loop.remove(oldest)
+        return true
+    }
+
     func ready(readable: Bool, writable: Bool) {
         if !response.isEmpty { return flush() }
         guard readable else { return }

@@ -121,6 +121,15 @@ package final class EventLoop: @unchecked Sendable {
     /// The channel with `token`; nil when it has closed.
     func channel(_ token: UInt64) -> (any Channel)? { channels[token] }
 
+    /// The token of the oldest channel that `matches`. Looks at all of them.
+    func firstChannel(where matches: (any Channel) -> Bool) -> UInt64? {
+        var first: UInt64?
+        for (token, channel) in channels where token < first ?? .max && matches(channel) {
+            first = token
+        }
+        return first
+    }
+
     /// Calls `flush` of the channel once at the end of this turn, so that what several
     /// completions produced leaves in one system call.
     func flushLater(_ token: UInt64) { toFlush.append(token) }

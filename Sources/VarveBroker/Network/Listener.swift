@@ -2,8 +2,8 @@ internal import VarvePlatform
 
 /// Accepts connections on one address and gives each to an event loop for life.
 ///
-/// Over `max.connections`, or out of descriptors, it closes what comes at once instead of leaving
-/// it in the queue, where it would wake the loop over and over.
+/// Over `max.connections` where no room can be made, or out of descriptors, it closes what comes at
+/// once instead of leaving it in the queue, where it would wake the loop over and over.
 final class Listener: Channel {
     /// Makes the channel for a new connection and adds it to `loop`. Runs on that loop.
     typealias Adopt = @Sendable (consuming Socket, EventLoop) -> Void
@@ -14,6 +14,7 @@ final class Listener: Channel {
     private let loops: [EventLoop]
     private let broker: BrokerState
     private let connections: MemoryBudget
+    private let makeRoom: () -> Bool
     private let adopt: Adopt
     private var next = 0
     private var isPaused = false
@@ -25,15 +26,18 @@ final class Listener: Channel {
     /// - Parameter loops: the loops that new connections are spread over, in turn.
     /// - Parameter connections: where each connection takes a place; at its bound they are closed
     ///   on arrival. The channel gives the place back when it closes.
+    /// - Parameter makeRoom: called at the bound, on `loop`; true when it closed a connection there.
     init(
         socket: consuming Socket, loop: EventLoop, loops: [EventLoop], broker: BrokerState,
-        connections: MemoryBudget, adopt: @escaping Adopt
+        connections: MemoryBudget, makeRoom: @escaping () -> Bool = { false },
+        adopt: @escaping Adopt
     ) throws(SystemError) {
         self.socket = socket
         self.loop = loop
         self.loops = loops
         self.broker = broker
         self.connections = connections
+        self.makeRoom = makeRoom
         self.adopt = adopt
         token = loop.makeToken()
         reserve = try Poller()
@@ -54,7 +58,7 @@ final class Listener: Channel {
     }
 
     private func take(_ connection: consuming Socket) {
-        guard connections.reserve(1) else {
+        guard connections.reserve(1) || (makeRoom() && connections.reserve(1)) else {
             broker.metrics.connectionsRefused.add(1)
             return
         }
