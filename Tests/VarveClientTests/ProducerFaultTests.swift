@@ -254,6 +254,21 @@ import VarveWire
         await cluster.close()
     }
 
+    @Test func closingTheClusterFirstFailsWhatWaits() async throws {
+        let (broker, log) = (try FakeBroker(), FakeLog())
+        serve(broker, log) { _, _ in .notLeaderOrFollower }
+        let cluster = testClient([broker.endpoint])
+        let producer = Producer(cluster)
+        let waiting = Task { try await producer.send(topic: "t", Record(timestamp: 1, value: "x")) }
+        try await Task.sleep(for: .milliseconds(100))
+        await cluster.close()
+        await #expect(throws: ClientError.closed) { _ = try await waiting.value }
+        await #expect(throws: ClientError.closed) {
+            _ = try await producer.send(topic: "t", Record(timestamp: 1, value: "y"))
+        }
+        await producer.close()
+    }
+
     @Test func acksOfZeroCompleteWhenWritten() async throws {
         let (broker, log) = (try FakeBroker(), FakeLog())
         broker.answerRaw(.produce) { header, frame, position in

@@ -165,7 +165,7 @@ extension Consumer {
         if let next = batches.nextOffset {
             guard next > offset else {
                 // It would be asked for again and again.
-                state.errors.append(
+                state.report(
                     .records(.inconsistent("\(target): batches that end at or before \(offset)")))
                 state.partitions[target]!.failed(now: now, Backoff(cluster.configuration))
                 return
@@ -198,7 +198,7 @@ extension Consumer {
             return false
         }
         if code.isRetriable { return true }
-        state.errors.append(.kafka(code, "fetch of \(target)"))
+        state.report(.kafka(code, "fetch of \(target)"))
         return false
     }
 
@@ -208,7 +208,7 @@ extension Consumer {
         case .earliest: state.partitions[target]!.start = .query(.earliest)
         case .latest: state.partitions[target]!.start = .query(.latest)
         case .error:
-            state.errors.append(.kafka(.offsetOutOfRange, "\(target): \(what)"))
+            state.report(.kafka(.offsetOutOfRange, "\(target): \(what)"))
         }
     }
 
@@ -220,7 +220,7 @@ extension Consumer {
             where state.partitions[partition]?.version == sent.version {
                 state.partitions[partition]!.failed(now: now, Backoff(cluster.configuration))
             }
-            if !error.isRetriable && error != .closed { state.errors.append(error) }
+            if !error.isRetriable && error != .closed { state.report(error) }
             return state.isClosed
         }
         if isOver { return }

@@ -8,15 +8,9 @@ extension Consumer {
         let error = state.withLock { state -> ClientError? in
             if state.isClosed || cluster.isClosed { return .closed }
             if let fatal = state.fatal { return fatal }
-            return state.errors.isEmpty ? nil : state.errors.removeFirst()
+            return state.takeError()
         }
         if let error { throw error }
-    }
-
-    /// Has the next `poll` throw `error`.
-    func report(_ error: ClientError) {
-        state.withLock { $0.errors.append(error) }
-        pollWakeup.wake()
     }
 
     /// Has every `poll` throw `error`.
@@ -93,7 +87,7 @@ extension Consumer {
                     now: now, Backoff(cluster.configuration))
             }
             // Records that are good come first; the damage is met again by the next poll.
-            if !order.isEmpty { state.errors.append(failure.error) }
+            if !order.isEmpty { state.report(failure.error) }
         }
         fetchWakeup.wake()
         if let failure, order.isEmpty { throw failure.error }

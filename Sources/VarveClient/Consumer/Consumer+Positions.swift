@@ -43,7 +43,7 @@ extension Consumer {
                 case .failure(let error):
                     state.partitions[partition]!.failed(
                         now: now, Backoff(cluster.configuration))
-                    if !error.isRetriable && error != .closed { state.errors.append(error) }
+                    if !error.isRetriable && error != .closed { state.report(error) }
                 }
             }
         }
@@ -92,7 +92,7 @@ extension Consumer {
                 if failure.isRetriable {
                     needsMetadata = true
                 } else if failure != .closed {
-                    state.errors.append(failure)
+                    state.report(failure)
                 }
             }
         }

@@ -9,8 +9,9 @@ struct ConsumerState {
     /// Committed offsets are being asked for.
     var isLookingUpCommitted = false
     var bufferedBytes = 0
-    /// Thrown by the next `poll`, one each.
-    var errors: [ClientError] = []
+    /// Thrown by the next `poll`, one each. The same one twice says no more, so that nothing grows
+    /// where nobody polls.
+    private(set) var errors: [ClientError] = []
     /// Thrown by every `poll`: the group does not take us.
     var fatal: ClientError?
     /// Whose batch the next `poll` begins with.
@@ -24,6 +25,16 @@ struct ConsumerState {
         lastVersion += 1
         return lastVersion
     }
+
+    mutating func report(_ error: ClientError) {
+        if errors.count < Self.errorsMax && !errors.contains(error) { errors.append(error) }
+    }
+
+    mutating func takeError() -> ClientError? {
+        errors.isEmpty ? nil : errors.removeFirst()
+    }
+
+    private static let errorsMax = 64
 
     /// Makes a partition ours, or starts it anew.
     mutating func add(_ partition: TopicPartition, at start: PartitionState.Start) {

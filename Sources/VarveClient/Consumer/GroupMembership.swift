@@ -124,7 +124,11 @@ final class GroupMembership: Sendable {
         let changed = state.withLock { state -> Bool in
             guard let assignedFrom = state.assignedFrom, !state.mustJoin else { return false }
             for (topic, count) in assignedFrom {
-                guard let known = cluster.knownTopic(topic), known.error == .none else { continue }
+                guard let known = cluster.knownTopic(topic) else { continue }
+                // A deleted topic has no partitions; other errors say nothing of their number.
+                guard known.error == .none || known.error == .unknownTopicOrPartition else {
+                    continue
+                }
                 if known.partitions.count != count {
                     state.mustJoin = true
                     return true
