@@ -28,6 +28,8 @@ package final class BrokerState: Sendable {
     let frameMemoryExtra = MemoryBudget(bytesMax: 1)
     /// Answered bytes that clients have not taken.
     let responseMemory: MemoryBudget
+    /// Bounds the log lines about connections closed for what they sent.
+    let refusalLines = LogLimiter(linesPerSecond: 10)
     /// Connections open now (`max.connections`).
     let connectionCount: MemoryBudget
 

@@ -305,17 +305,22 @@ final class Connection: Channel {
         switch reason {
         case .peerClosed, .stopping, .failed: break
         case .frame(let error):
-            broker.metrics.requestsRefused.add(1)
-            broker.logger.info(
-                "closed: not a Kafka request", ["peer": peerHost, "error": "\(error)"])
+            refused("not a Kafka request: \(error)")
         case .request(let text):
-            broker.metrics.requestsRefused.add(1)
-            broker.logger.info("closed by a request", ["peer": peerHost, "reason": text])
+            refused(text)
         case .idle, .halfRequest, .stalled:
             broker.metrics.connectionsTimedOut.add(1)
             broker.logger.debug("closed: no progress", ["peer": peerHost, "reason": "\(reason)"])
         }
         loop.remove(token)
+    }
+
+    private func refused(_ reason: String) {
+        broker.metrics.requestsRefused.add(1)
+        guard let omitted = broker.refusalLines.admit(now: loop.now) else { return }
+        broker.logger.info(
+            "closed a connection for what it sent",
+            ["peer": peerHost, "reason": reason, "omitted": omitted])
     }
 
     func channelClosed() {

@@ -82,3 +82,12 @@ struct MemoryBudgetTests {
         #expect(budget.bytesUsed == 0)
     }
 }
+
+struct LogLimiterTests {
+    @Test func linesBeyondTheRateAreCountedInsteadOfWritten() {
+        let limiter = LogLimiter(linesPerSecond: 2)
+        #expect([0, 1, 2, 3].map { limiter.admit(now: $0) } == [0, 0, nil, nil])
+        #expect(limiter.admit(now: 1000) == 2)
+        #expect(limiter.admit(now: 1001) == 0)
+    }
+}
