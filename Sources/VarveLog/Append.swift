@@ -26,6 +26,7 @@ extension PartitionLog {
     ///   `.segmentTooSmall`, `.outOfOrderSequence`, `.invalidProducerEpoch`: the batch is at fault
     ///   and the log unchanged. `.full`: no space, the log is unchanged, try again later. `.io`:
     ///   the write failed and the partition is offline now; `.poisoned`: it was before.
+    ///   `.closed`, `.unknownTopic`: the directory was closed, or the topic deleted.
     package func append(_ batch: ByteSlice, now: Int64) throws(LogError) -> AppendResult {
         let header = try BatchCheck.header(of: batch, now: now)
         do throws(LogError) {
@@ -48,6 +49,7 @@ extension PartitionLog {
         _ header: RecordBatchHeader, _ batch: ByteSlice, to state: inout State, now: Int64
     ) throws(LogError) -> AppendResult {
         if let failure = failure(of: state) { throw failure }
+        guard !state.isClosing else { throw .closed }
         try BatchCheck.check(header, batch, state.configuration, now: now)
         if header.hasProducer, case .duplicate(let earlier) = try state.producers.check(header) {
             return AppendResult(

@@ -249,6 +249,10 @@ package final class DataDirectory: Sendable {
         }
         guard isFirst else { return }
         var failure: LogError?
+        let topics = topics
+        for topic in topics {
+            for partition in topic.partitions { partition.refuseAppends() }
+        }
         store.commit.commitNow()
         for topic in topics {
             for partition in topic.partitions {

@@ -40,7 +40,7 @@ final class GroupCommit: Sendable {
 
     private let queue = Lock(Queue())
     private let threads = Lock<[NamedThread]>([])
-    private let isManual: Bool
+    let isManual: Bool
 
     init(_ mode: CommitMode) {
         switch mode {

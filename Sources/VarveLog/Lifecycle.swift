@@ -44,7 +44,7 @@ extension PartitionLog {
         now: Int64, readsEverything: Bool = false
     ) throws(LogError) -> PartitionReport {
         if isOnline {
-            store.commit.commitNow()
+            settle()
             stop(
                 as: .offline(.poisoned(path: directory, cause: "being verified")),
                 error: .poisoned(path: directory, cause: "being verified"))
@@ -53,6 +53,22 @@ extension PartitionLog {
         if let failure = report.failure { throw failure }
         notifyObserver()
         return report
+    }
+
+    /// Refuses appends from now on.
+    func refuseAppends() { state.withLock { $0.isClosing = true } }
+
+    /// Refuses appends, and makes durable what was appended before.
+    private func settle() {
+        refuseAppends()
+        let end = endOffset
+        guard !store.commit.isManual else { return store.commit.commitNow() }
+        let isDone = Lock(false)
+        whenDurable(end) { _ in
+            isDone.withLock { $0 = true }
+            isDone.signal()
+        }
+        _ = isDone.wait { $0 ? true : nil }
     }
 
     private func recover(now: Int64, readsEverything: Bool) -> PartitionReport {
@@ -134,6 +150,7 @@ extension PartitionLog {
     /// Closes the active segment when its time has come, marks a partition that fell quiet, lets
     /// go of what an idle one holds.
     func tick(now: Int64) {
+        var isIdle = false
         let outcome: Result<Bool, LogError> = state.withLock { state in
             guard case .online = state.status else { return .success(false) }
             if Self.isExpired(state.active, state.configuration, now: now),
@@ -151,11 +168,19 @@ extension PartitionLog {
             if let since = state.unmarkedSince, now - since >= Self.markMilliseconds {
                 state.needsMark = true
             }
-            if now - state.lastUseTime >= Self.idleMilliseconds { letGo(&state) }
+            if state.wasRead {
+                state.wasRead = false
+                state.lastUseTime = now
+            }
+            if now - state.lastUseTime >= Self.idleMilliseconds {
+                letGo(&state)
+                isIdle = true
+            }
             guard state.needsMark, !state.isQueued else { return .success(false) }
             state.isQueued = true
             return .success(true)
         }
+        if isIdle { upkeep.withLock { $0.closeFile() } }
         switch outcome {
         case .success(let mustSubmit):
             if mustSubmit { store.commit.submit(self) }
@@ -178,7 +203,7 @@ extension PartitionLog {
         }
     }
 
-    /// Leaves the clean-stop mark. REQUIRES: committed, and nobody appends any more.
+    /// Leaves the clean-stop mark. REQUIRES: appends refused, all committed.
     /// - Throws: `.io`, `.full` when the mark cannot be written; the next start reads the tail.
     func close() throws(LogError) {
         let work: UpkeepWork?

@@ -56,6 +56,8 @@ package final class PartitionLog: Sendable {
         var durable: DurablePoint
         var producers = ProducerState()
         var waiters: [Waiter] = []
+        /// Appends are refused, because the log is about to be closed or verified.
+        var isClosing = false
         /// Counts recoveries, so that a commit from before one cannot speak for what is after.
         var generation = 0
         /// A segment's name is not durable yet.
@@ -65,8 +67,10 @@ package final class PartitionLog: Sendable {
         /// Write a mark with the next commit.
         var needsMark = false
         var bytesSinceMark: Int64 = 0
-        /// When something was last appended or read, and when the last mark was written.
+        /// When something was last appended, or read as far as `tick` has noticed.
         var lastUseTime: Int64 = 0
+        var wasRead = false
+        /// The append time of the oldest batch that no mark covers.
         var unmarkedSince: Int64?
         var hints = [ReadHint](repeating: ReadHint(), count: 4)
         var nextHint = 0

@@ -82,6 +82,7 @@ extension PartitionLog {
         guard let index, state.segments[index].base <= state.durable.segmentBase else {
             return plan
         }
+        state.wasRead = true
         plan.place = try place(of: offset, index, &state)
         return plan
     }

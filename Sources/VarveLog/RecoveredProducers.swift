@@ -42,7 +42,8 @@ struct RecoveredProducers {
 
     mutating func set(_ state: ProducerState) { source = .known(state) }
 
-    /// The state at the place reached. `segments` are those recovered so far.
+    /// The state at the place reached. `segments` are those recovered so far, the last one as far
+    /// as it is known.
     mutating func state(behind segments: [Segment]) throws(SystemError) -> ProducerState {
         switch source {
         case .known(let state): return state
@@ -77,7 +78,7 @@ struct RecoveredProducers {
                 break
             }
         }
-        for segment in segments[first...] {
+        for segment in segments[first...] where segment.byteCount > 0 {
             var segment = segment
             let file = try segment.open()
             var scan = SegmentScan()

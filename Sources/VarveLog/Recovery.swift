@@ -123,8 +123,9 @@ struct Recovery {
             try scan(&segment, from: start, size: size, nextBase: nextBase)
         }
         if let nextBase {
-            segment.producersAtEnd = try producers.state(behind: segments).bytes
-            segment.producerCountAtEnd = try producers.state(behind: segments).count
+            let state = try producers.state(behind: segments + [segment])
+            segment.producersAtEnd = state.bytes
+            segment.producerCountAtEnd = state.count
             segment.nextOffset = nextBase
             segment.noteTime()
         }
@@ -219,7 +220,7 @@ struct Recovery {
         below limit: Int64, endingAt end: Int64? = nil
     ) throws(SystemError) -> SegmentScan {
         var scan = SegmentScan()
-        var state = try producers.state(behind: segments)
+        var state = try producers.state(behind: segments + [segment])
         try scan.run(
             file, from: start, size: size, expecting: segment.nextOffset, below: limit,
             endingAt: end

@@ -49,6 +49,7 @@ package final class SimulatedDisk: Disk {
         var counts: [Kind: Int] = [:]
         var faultKinds: Set<Kind>?
         var log: [String]?
+        var open = 0
     }
 
     private let state: Lock<State>
@@ -167,6 +168,9 @@ package final class SimulatedDisk: Disk {
         }
     }
 
+    /// Files open now.
+    package var openFileCount: Int { state.withLock { $0.open } }
+
     // MARK: Paths
 
     private static func split(_ path: String) -> (parent: String, name: String) {
@@ -233,6 +237,7 @@ package final class SimulatedDisk: Disk {
                 if case .createNew = mode {
                     throw SystemError(call: "open", errno: SystemError.eexist, subject: path)
                 }
+                state.open += 1
                 return SimulatedFile(disk: self, inode: inode, life: life, path: path)
             }
             switch mode {
@@ -246,6 +251,7 @@ package final class SimulatedDisk: Disk {
                 state.inodes[inode] = .file(SimulatedFileData())
                 state.nextInode += 1
             }
+            state.open += 1
             return SimulatedFile(disk: self, inode: inode, life: life, path: path)
         }
     }
@@ -372,6 +378,8 @@ package final class SimulatedDisk: Disk {
     }
 
     // MARK: Files
+
+    fileprivate func opened(_ change: Int) { state.withLock { $0.open += change } }
 
     fileprivate func unlock(_ path: String, life: Int) {
         state.withLock { state in
@@ -502,6 +510,7 @@ package final class SimulatedFile: DiskFile {
     }
 
     deinit {
+        disk.opened(-1)
         if holdsLock.withLock({ $0 }) { disk.unlock(path, life: life) }
     }
 
