@@ -92,7 +92,10 @@ let package = Package(
             "VarveDelivery",
             ["VarvePlatform", "VarveRecords", "VarveClient", "VarveBroker", "VarveLog"]),
         .testTarget(
-            name: "VarveCommandTests", dependencies: ["varve", "VarvePlatform"],
+            name: "VarveCommandTests",
+            dependencies: [
+                "varve", "VarvePlatform", "VarveRecords", "VarveBroker", "VarveDelivery",
+            ],
             swiftSettings: strict),
     ]
 )

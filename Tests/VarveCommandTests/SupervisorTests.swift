@@ -19,15 +19,6 @@ private func program(_ name: String, in directory: TemporaryDirectory, _ body: S
     return ChildProgram(name: name, path: "/bin/sh", arguments: ["-c", script])
 }
 
-/// Waits, at most ten seconds, until `condition` holds.
-private func eventually(_ condition: () -> Bool) -> Bool {
-    for _ in 0..<1000 {
-        if condition() { return true }
-        usleep(10_000)
-    }
-    return false
-}
-
 /// The output is let go, or an orphan of a killed shell would keep the test run waiting for it.
 private let stay = "sleep 60 > /dev/null 2>&1 & wait"
 

@@ -1,6 +1,6 @@
 internal import VarvePlatform
 
-/// One HTTP connection: takes one GET, answers it, closes. Bounded in bytes and in time (I8).
+/// One HTTP connection: takes one request, answers it, closes. Bounded in bytes and in time (I8).
 final class HTTPConnection: Channel {
     /// From its first byte to its last, a connection has so long. In milliseconds.
     static let lifeMilliseconds: Int64 = 15_000
@@ -14,6 +14,8 @@ final class HTTPConnection: Channel {
     private var head: [UInt8] = []
     private var response: [ByteSlice] = []
     private var sent = 0
+    /// The request is there whole; what comes after it is not looked at.
+    private var isAnswering = false
 
     var descriptor: Int32 { socket.descriptor }
 
@@ -41,6 +43,8 @@ final class HTTPConnection: Channel {
     func ready(readable: Bool, writable: Bool) {
         if !response.isEmpty { return flush() }
         guard readable else { return }
+        // More bytes, or the end, while the answer is being made: they can wait.
+        if isAnswering { return loop.setInterest([], of: self, token: token) }
         do throws(SystemError) {
             let count = try socket.read(into: loop.scratch)
             guard let count else { return }
@@ -52,8 +56,22 @@ final class HTTPConnection: Channel {
         switch HTTPRequest.parse(head) {
         case .incomplete: break
         case .malformed: answer(.text("not an HTTP request", status: 400), withBody: true)
+        case .request(let request) where request.method == "POST" && request.path == "/retention":
+            applyRetention()
         case .request(let request):
             answer(HTTPPages.answer(request, broker: broker), withBody: request.method != "HEAD")
+        }
+    }
+
+    /// On the thread that may sync; the answer comes back to this loop.
+    private func applyRetention() {
+        isAnswering = true
+        broker.admin.run { [broker, loop, token] in
+            let text = RetentionPage.apply(broker)
+            loop.post {
+                let connection = loop.channel(token) as? HTTPConnection
+                connection?.answer(.json(text), withBody: true)
+            }
         }
     }
 

@@ -14,7 +14,8 @@ enum HTTPPages {
                 status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8",
                 body: MetricsPage.text(broker))
         case "/status": return .json(StatusPage.text(broker))
-        case "/": return .text("Varve. See /health, /metrics and /status.")
+        case "/retention": return .json(RetentionPage.text(broker))
+        case "/": return .text("Varve. See /health, /metrics, /status and /retention.")
         default: return .text("there is nothing here", status: 404)
         }
     }

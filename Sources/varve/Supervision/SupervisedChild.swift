@@ -126,12 +126,13 @@ package final class SupervisedChild: Sendable {
             box.withLock { $0.state.restarts += 1 }
         }
         box.withLock { box in
-            box.isDone = true
             box.state.phase = .stopped
             box.state.nextStart = nil
         }
-        box.signal()
+        // Before the word that it is done: whoever waits for that may end the program.
         changed()
+        box.withLock { $0.isDone = true }
+        box.signal()
     }
 
     /// One life of the child. Nil when it ended, or did not begin, because of `stop`.
