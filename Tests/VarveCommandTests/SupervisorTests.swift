@@ -47,7 +47,7 @@ private final class Running: Sendable {
             Supervisor(
                 broker: program("broker", in: directory, stay),
                 workers: [program("worker", in: directory, "exit 3")], policy: quick,
-                logger: quiet, isReady: { true }))
+                logger: quiet, isReady: { _ in true }))
         #expect(eventually { directory.lines("log").count { $0 == "start worker" } >= 4 })
         let state = running.supervisor.states[1]
         #expect(state.restarts >= 2)
@@ -65,7 +65,7 @@ private final class Running: Sendable {
             Supervisor(
                 broker: program("broker", in: directory, stay),
                 workers: [program("worker", in: directory, stay)], policy: quick, logger: quiet,
-                isReady: { true }))
+                isReady: { _ in true }))
         #expect(eventually { directory.lines("log").contains("start worker") })
         let first = try #require(running.supervisor.states[1].process)
         ProcessControl.send(ProcessControl.kill, to: first)
@@ -83,7 +83,7 @@ private final class Running: Sendable {
                 broker: program("broker", in: directory, stay),
                 workers: [
                     program("a", in: directory, slow), program("b", in: directory, slow),
-                ], policy: quick, logger: quiet, isReady: { true }))
+                ], policy: quick, logger: quiet, isReady: { _ in true }))
         #expect(eventually { directory.lines("log").count == 3 })
         // Let the shells of the two workers come to their second trap.
         usleep(100_000)
@@ -103,7 +103,7 @@ private final class Running: Sendable {
             Supervisor(
                 broker: program("broker", in: directory, stay),
                 workers: [program("worker", in: directory, stay)], policy: quick, logger: quiet,
-                isReady: { isReady.withLock { $0 } },
+                isReady: { _ in isReady.withLock { $0 } },
                 ready: {
                     prepared.withLock { $0 = !directory.lines("log").contains("start worker") }
                 }))
@@ -123,7 +123,7 @@ private final class Running: Sendable {
             Supervisor(
                 broker: program("broker", in: directory, "exit 2"),
                 workers: [program("worker", in: directory, stay)], policy: quick, logger: quiet,
-                isReady: { false }))
+                isReady: { _ in false }))
         #expect(running.end() == .some("exit status 2"))
         #expect(!directory.lines("log").contains("start worker"))
     }
@@ -135,7 +135,7 @@ private final class Running: Sendable {
             Supervisor(
                 broker: program("broker", in: directory, stay),
                 workers: [program("worker", in: directory, deaf)], policy: quick, logger: quiet,
-                isReady: { true }))
+                isReady: { _ in true }))
         #expect(eventually { directory.lines("log").contains("deaf worker") })
         running.supervisor.stop()
         usleep(300_000)
@@ -152,7 +152,7 @@ private final class Running: Sendable {
             Supervisor(
                 broker: program("broker", in: directory, stay),
                 workers: [program("worker", in: directory, deaf)], policy: quick,
-                deadlines: .init(workers: 200, broker: 5000), logger: quiet, isReady: { true }))
+                deadlines: .init(workers: 200, broker: 5000), logger: quiet, isReady: { _ in true }))
         #expect(eventually { directory.lines("log").contains("deaf worker") })
         running.supervisor.stop()
         #expect(running.end() == .some(nil))
@@ -167,7 +167,7 @@ private final class Running: Sendable {
             Supervisor(
                 broker: program("broker", in: directory, stay),
                 workers: [program("worker", in: directory, stay)], policy: quick, logger: quiet,
-                isReady: { true }, changed: { states in reports.withLock { $0.append(states) } }))
+                isReady: { _ in true }, changed: { states in reports.withLock { $0.append(states) } }))
         #expect(eventually { directory.lines("log").count == 2 })
         running.supervisor.stop()
         #expect(running.end() == .some(nil))

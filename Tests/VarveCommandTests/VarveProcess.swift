@@ -2,6 +2,8 @@ import Foundation
 import Testing
 import VarvePlatform
 
+@testable import varve
+
 /// Runs the `varve` that was built beside these tests.
 enum VarveProcess {
     /// The binary: the test runner stands in the same directory.
@@ -39,7 +41,10 @@ enum VarveProcess {
         process.standardOutput = FileHandle(forWritingAtPath: files.path + "/out")
         process.standardError = FileHandle(forWritingAtPath: files.path + "/err")
         try process.run()
-        process.waitUntilExit()
+        guard eventually(seconds: 60, { !process.isRunning }) else {
+            ProcessControl.send(ProcessControl.kill, to: process.processIdentifier)
+            throw CommandError.failed("varve \(arguments) does not end: \(files.read("err"))")
+        }
         return Outcome(
             status: process.terminationStatus, output: files.read("out"), error: files.read("err"))
     }
@@ -96,7 +101,7 @@ final class TestBroker {
 
     init(_ data: TemporaryDirectory? = nil, settings: [String] = []) throws {
         self.data = try data ?? TemporaryDirectory()
-        process = try BackgroundVarve(
+        let process = try BackgroundVarve(
             "broker", "--data", self.data.path + "/data", "--listen", "127.0.0.1:0", "--http",
             "127.0.0.1:0", "--set", "group.initial.rebalance.delay.ms=0", "--set",
             settings.first ?? "num.partitions=1")
@@ -104,10 +109,13 @@ final class TestBroker {
             process.log.split(separator: "\n").first { $0.contains(event) }
                 .flatMap { $0.components(separatedBy: "address=").last }
         }
+        self.process = process
         let isUp = eventually { address("serving HTTP") != nil || !process.isRunning }
-        try #require(isUp && process.isRunning, "\(process.log)")
-        kafka = try #require(address("event=listening"))
-        http = try #require(address("serving HTTP"))
+        guard isUp, process.isRunning, let kafka = address("event=listening"),
+            let http = address("serving HTTP")
+        else { throw CommandError.failed("no broker: \(process.log)") }
+        self.kafka = kafka
+        self.http = http
     }
 
     func run(_ arguments: String..., input: String = "") throws -> VarveProcess.Outcome {

@@ -18,6 +18,11 @@ enum Blocking {
         }
     }
 
+    /// Lets the calling thread rest. Never one of the cooperative threads.
+    static func pause(milliseconds: Int64) {
+        _ = Lock(()).wait(timeoutMilliseconds: milliseconds) { _ in Bool?.none }
+    }
+
     /// Runs `body`, which blocks, on a thread of its own while the calling task waits.
     static func run<Result: Sendable>(
         _ name: String, _ body: @escaping @Sendable () -> Result

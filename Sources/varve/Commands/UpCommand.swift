@@ -33,7 +33,7 @@ enum UpCommand {
                     name: "worker \(worker.name)",
                     arguments: ["worker", worker.name] + common + report)
             },
-            logger: logger, isReady: { isReady(configuration) },
+            logger: logger, isReady: { isReady(configuration, process: $0) },
             ready: {
                 reports.begin()
                 createTopics(configuration, logger)
@@ -53,17 +53,18 @@ enum UpCommand {
 
     /// Whether the broker answers on its own ports, which it opens before it has recovered its
     /// log. Refused connections are what one sees until then, and not worth a word.
-    private static func isReady(_ configuration: Configuration) -> Bool {
+    private static func isReady(_ configuration: Configuration, process: Int32) -> Bool {
         if let http = configuration.http.flatMap({ Endpoint($0) }) {
-            do throws(SystemError) {
-                let answer = try LocalHTTP.request(
-                    "GET", http.reachable, "/health", timeoutMilliseconds: 1000)
-                // A broker with a sick partition is not healthy but does serve the others.
-                return answer.status == 200 || answer.body.firstIndex(of: "\"degraded\"") != nil
+            do throws(CommandError) {
+                // Another broker on these ports answers too, before ours has failed to get them.
+                return try BrokerHTTP(endpoint: http.reachable)
+                    .get("/status", as: BrokerStatus.self).process.pid == process
             } catch {
                 return false
             }
         }
+        // Without HTTP nothing says who answers. Who could not get the port has ended by then.
+        Blocking.pause(milliseconds: 500)
         return Blocking.wait {
             var client = ClientConfiguration(
                 bootstrap: configuration.bootstrap, clientID: "varve-up")
@@ -76,7 +77,7 @@ enum UpCommand {
                 isReady = false
             }
             await cluster.close()
-            return isReady
+            return isReady && ProcessControl.send(0, to: process)
         }
     }
 

@@ -11,6 +11,8 @@ extension Option {
 struct BrokerHTTP {
     let endpoint: Endpoint
 
+    init(endpoint: Endpoint) { self.endpoint = endpoint }
+
     init(_ arguments: Arguments) throws(CommandError) {
         if let endpoint = try arguments.endpoint(.http) {
             self.endpoint = endpoint.reachable

@@ -25,18 +25,19 @@ package final class Supervisor: Sendable {
     private let workers: [SupervisedChild]
     private let deadlines: Deadlines
     private let logger: Logger
-    private let isReady: @Sendable () -> Bool
+    private let isReady: @Sendable (Int32) -> Bool
     private let ready: @Sendable () -> Void
     private let phase = Lock(Phase.running)
 
     /// - Parameters:
-    ///   - isReady: whether the broker answers; called about ten times a second until it does.
+    ///   - isReady: whether the broker with this process id answers, and not another one in its
+    ///     place; called about ten times a second until it does.
     ///   - ready: called once when it does, before the workers start; may take its time.
     ///   - changed: called on any thread with the state of all children, the broker first.
     package init(
         broker: ChildProgram, workers: [ChildProgram], policy: RestartPolicy = RestartPolicy(),
         deadlines: Deadlines = Deadlines(), clock: any Clock = SystemClock(), logger: Logger,
-        isReady: @escaping @Sendable () -> Bool, ready: @escaping @Sendable () -> Void = {},
+        isReady: @escaping @Sendable (Int32) -> Bool, ready: @escaping @Sendable () -> Void = {},
         changed: @escaping @Sendable ([ChildState]) -> Void = { _ in }
     ) {
         let notify = Notifier(changed)
@@ -95,7 +96,7 @@ package final class Supervisor: Sendable {
     /// Nil when the broker is ready or the supervisor is to stop; else how the broker ended.
     private func waitUntilReady() -> String? {
         while phase.withLock({ $0 == .running }) {
-            if isReady() { return nil }
+            if let process = broker.state.process, isReady(process) { return nil }
             if let ending = broker.firstEnding(timeoutMilliseconds: 100) { return ending }
         }
         return nil
