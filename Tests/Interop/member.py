@@ -46,15 +46,17 @@ def kafka_python(bootstrap, group, topic, assignor):
         partition_assignment_strategy=[RangePartitionAssignor])
     consumer.subscribe([topic], listener=Listener())
     while not stopping:
-        batches = consumer.poll(timeout_ms=100)
-        for records in batches.values():
-            for record in records:
-                say("event", record.partition, record.offset, record.value.decode())
-        if batches:
-            try:
+        try:
+            batches = consumer.poll(timeout_ms=100)
+            for records in batches.values():
+                for record in records:
+                    say("event", record.partition, record.offset, record.value.decode())
+            if batches:
                 consumer.commit()
-            except kafka.errors.CommitFailedError as error:
-                say("commit-failed", error)
+        except kafka.errors.CommitFailedError as error:
+            say("commit-failed", error)
+        except kafka.errors.KafkaConnectionError as error:
+            say("no-connection", error)  # the application's to bear while the broker is away
     consumer.close()
 
 

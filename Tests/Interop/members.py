@@ -21,7 +21,7 @@ class Member:
         self.changed = threading.Condition()
         if client == "kcat":
             command = [
-                "kcat", "-b", bootstrap, "-G", group, "-u", "-f", r"event %p %o %s\n",
+                "kcat", "-b", bootstrap, "-G", group, "-E", "-u", "-f", r"event %p %o %s\n",
                 "-X", "auto.offset.reset=earliest", "-X", "session.timeout.ms=2000",
                 "-X", "heartbeat.interval.ms=300", "-X", "fetch.wait.max.ms=100",
                 "-X", "auto.commit.interval.ms=200",
@@ -79,7 +79,7 @@ class Member:
             reader.join(5)
 
     def said(self):
-        return f"{self.client} {self.assigned} {len(self.events)} events: {self.lines[-8:]}"
+        return f"{self.client} {self.assigned} {len(self.events)} events: {self.lines[-12:]}"
 
 
 def wait_until(condition, seconds, members, what):
