@@ -2,7 +2,7 @@ internal import VarveLog
 internal import VarvePlatform
 
 /// Wakes ten times a second for what happens by time alone: sessions of group members, segments
-/// to roll, segments to delete.
+/// to roll, segments to delete, partitions to reopen.
 final class HousekeepingThread: @unchecked Sendable {
     // SAFETY: `isStopping` is a lock; `thread` is set in init and only joined after.
     static let tickMilliseconds: Int64 = 100
@@ -17,6 +17,9 @@ final class HousekeepingThread: @unchecked Sendable {
             let retentionInterval = broker.settings.integer("log.retention.check.interval.ms")
             var nextLogTick = start + Self.logTickMilliseconds
             var nextRetention = start + min(retentionInterval, 30_000)
+            let reopenInterval = broker.settings.integer("varve.reopen.interval.ms")
+            var nextReopen = start + reopenInterval
+            let isReopening = Lock(false)
             while isStopping.wait(
                 timeoutMilliseconds: Self.tickMilliseconds, { $0 ? true : nil }) == nil
             {
@@ -30,6 +33,10 @@ final class HousekeepingThread: @unchecked Sendable {
                 if now >= nextRetention {
                     nextRetention = now + retentionInterval
                     Self.applyRetention(broker, now: wall)
+                }
+                if reopenInterval > 0 && now >= nextReopen {
+                    nextReopen = now + reopenInterval
+                    Self.reopenOffline(broker, isReopening)
                 }
             }
         }
@@ -45,7 +52,50 @@ final class HousekeepingThread: @unchecked Sendable {
     private static func applyRetention(_ broker: BrokerState, now: Int64) {
         for action in broker.directory.applyRetention(now: now) {
             broker.metrics.retentionSegments.add()
-            broker.logger.info("deleted segment", ["action": "\(action)"])
+            broker.metrics.retentionBytes.add(Int(action.byteCount))
+            broker.logger.info(
+                "deleted segment",
+                [
+                    "topic": action.topic, "partition": action.partition,
+                    "firstOffset": action.baseOffset, "nextOffset": action.nextOffset,
+                    "bytes": action.byteCount, "reason": "\(action.reason)",
+                ])
+        }
+    }
+
+    /// Tries to bring back partitions whose disk failed: recovery reads what the disk really has
+    /// and verifies it before anything is served or acknowledged again (I6). Where the disk is
+    /// still sick that fails, or the next sync does, and the partition stays offline.
+    private static func reopenOffline(_ broker: BrokerState, _ isReopening: Lock<Bool>) {
+        let offline = broker.directory.topics.flatMap { topic in
+            topic.partitions.filter { !$0.isOnline }
+        }
+        // A round that takes longer than the interval is not overtaken by the next.
+        guard !offline.isEmpty, isReopening.withLock({ isRunning in
+            defer { isRunning = true }
+            return !isRunning
+        }) else { return }
+        // Not on this thread: reading may take long, and members' sessions must not wait.
+        broker.admin.run {
+            for log in offline { reopen(log, broker) }
+            isReopening.withLock { $0 = false }
+        }
+    }
+
+    private static func reopen(_ log: PartitionLog, _ broker: BrokerState) {
+        guard !log.isOnline else { return }
+        do throws(LogError) {
+            let report = try log.reopen(now: broker.clock.wallMilliseconds())
+            broker.logger.warning(
+                "partition is back online",
+                [
+                    "topic": log.topic, "partition": log.partition, "end": log.durableEnd,
+                    "damages": report.damages.count,
+                ])
+        } catch {
+            broker.logger.error(
+                "partition stays offline",
+                ["topic": log.topic, "partition": log.partition, "error": error])
         }
     }
 }

@@ -88,6 +88,44 @@ struct BrokerTests {
         try broker.stop()
     }
 
+    @Test(arguments: [
+        (["0.0.0.0:0"], nil, "127.0.0.1"), (["127.0.0.1:0"], nil, "127.0.0.1"),
+        (["127.0.0.1:0"], "kafka.example.org:9999", "kafka.example.org"),
+    ] as [([String], String?, String)])
+    func clientsAreToldAnAddressThatTheyCanReach(
+        listen: [String], advertised: String?, host: String
+    ) throws {
+        let directory = TestBroker.makeDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let broker = try Broker(
+            BrokerConfiguration(
+                dataDirectory: directory, listen: listen, advertised: advertised),
+            disk: PosixDisk(), clock: SystemClock(), logger: Logger("test", sink: { _ in }))
+        try broker.start()
+        let client = try TestClient(port: broker.port)
+        let node = try client.ask(metadata([])).brokers[0]
+        #expect(node.host == host)
+        #expect(node.port == (advertised == nil ? Int32(broker.port) : 9999))
+        try broker.stop()
+    }
+
+    @Test func everyListenerServes() throws {
+        let directory = TestBroker.makeDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let broker = try Broker(
+            BrokerConfiguration(
+                dataDirectory: directory, listen: ["127.0.0.1:0", "127.0.0.1:0"]),
+            disk: PosixDisk(), clock: SystemClock(), logger: Logger("test", sink: { _ in }))
+        try broker.start()
+        let ports = try broker.state().listeners.map(\.port)
+        #expect(Set(ports).count == 2)
+        for port in ports {
+            let node = try TestClient(port: port).ask(metadata([])).brokers[0]
+            #expect(node.port == Int32(port))
+        }
+        try broker.stop()
+    }
+
     private func startError(_ configuration: BrokerConfiguration) -> String? {
         do throws(BrokerError) {
             let broker = try Broker(

@@ -112,6 +112,10 @@ extension BrokerSettings {
             "varve.sync.threads", .int(1...64), "4",
             "Threads that sync files of one group commit side by side."),
         .init(
+            "varve.reopen.interval.ms", .long(0...Int64.max), "30000",
+            "How often a partition that went offline because its disk failed is recovered and "
+                + "verified, to go online again. 0 leaves that to the next start."),
+        .init(
             "producer.id.expiration.ms", .int(1...Int64(Int32.max)), "86400000",
             "An idempotent producer that writes nothing for so long is forgotten."),
     ]

@@ -46,6 +46,31 @@ struct ProduceTests {
             described.topics[0].partitions.map(\.errorCode) == [.leaderNotAvailable, .none])
     }
 
+    @Test func aPartitionWhoseDiskRecoversComesBackWithWhatWasAcknowledged() throws {
+        let disk = GateDisk()
+        let test = try TestBroker(settings: ["varve.reopen.interval.ms": "200"], disk: disk)
+        try test.broker.createTopic("t")
+        let client = try test.client()
+        let before = try client.ask(produce([("t", 0, try batch(["a"]))]), version: 9)
+        #expect(before.errors == [.none])
+        disk.set(.failing)
+        let failed = try client.ask(produce([("t", 0, try batch(["b"]))]), version: 9)
+        #expect(failed.errors == [.kafkaStorageError])
+        disk.set(.open)
+        let start = Date()
+        var after = failed
+        while after.errors != [.none], Date().timeIntervalSince(start) < 10 {
+            Thread.sleep(forTimeInterval: 0.05)
+            after = try client.ask(produce([("t", 0, try batch(["c"]))]), version: 9)
+        }
+        #expect(after.errors == [.none])
+        // The refused batch may be there or not, as after any unknown outcome; the others are.
+        let read = try client.ask(fetch([("t", 0, 0)]), version: 11)
+        let found = try values(read.partitions[0])
+        #expect(found.filter { $0 != "b" } == ["a", "c"])
+        #expect(try client.ask(metadata(["t"])).topics[0].partitions[0].leaderId == 1)
+    }
+
     @Test func acksZeroIsNotAnsweredAndItsErrorsCloseTheConnection() throws {
         let test = try TestBroker()
         try test.broker.createTopic("t")
