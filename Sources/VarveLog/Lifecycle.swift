@@ -136,6 +136,11 @@ extension PartitionLog {
 
     /// The topic is deleted: nothing is taken or served any more.
     func delete() {
+        // Not while files are written behind: a topic made anew has the same paths.
+        upkeep.withLock { file in
+            file.closeFile()
+            state.withLock { $0.status = .deleted }
+        }
         stop(as: .deleted, error: .unknownTopic(topic))
         state.withLock { state in
             for index in state.segments.indices { state.segments[index].file = nil }

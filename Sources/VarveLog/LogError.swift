@@ -54,6 +54,9 @@ extension SystemError {
     /// No space left, and nothing worse: a sync that fails for it is a failed sync like any other
     /// (I6).
     var isOnlyFull: Bool { isFull && call != "fdatasync" && call != "fsync" }
+
+    /// Nothing was written, or not all of it for lack of space: what can wait is tried again.
+    var isHarmless: Bool { isOnlyFull || call == "open" }
 }
 
 extension LogError: CustomStringConvertible {

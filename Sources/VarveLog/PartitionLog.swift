@@ -136,6 +136,10 @@ package final class PartitionLog: Sendable {
     /// Takes the partition offline for `error` (I6) and tells everybody who waits.
     func poison(_ error: LogError) {
         stop(as: .offline(error), error: .poisoned(path: directory, cause: "\(error)"))
+        // A deleted topic's files are gone, and with them the reason to complain.
+        guard state.withLock({ if case .offline = $0.status { true } else { false } }) else {
+            return
+        }
         store.logger?.error(
             "partition offline",
             ["topic": topic, "partition": partition, "cause": "\(error)"])

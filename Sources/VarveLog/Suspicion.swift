@@ -27,6 +27,7 @@ extension PartitionLog {
     private func withdrawTrust(in segmentBase: Int64) {
         do throws(SystemError) {
             try upkeep.withLock { (file) throws(SystemError) in
+                guard isOnline else { return }
                 let seal = directory + "/" + SegmentName.file(segmentBase, .seal)
                 if try store.disk.entry(seal) != nil {
                     try store.disk.remove(seal)

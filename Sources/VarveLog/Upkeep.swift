@@ -12,6 +12,8 @@ struct UpkeepWork: Sendable {
         let producers: ByteSlice?
     }
 
+    /// The recovery it belongs to; work from before a later one is void.
+    var generation = 0
     var seals: [Seal] = []
     var mark: DurableMark?
     /// Producer state at the mark, nil when there are no producers.
@@ -32,7 +34,7 @@ extension PartitionLog {
     /// Writes the indexes of what needs a seal or mark and notes what they say. Called with the
     /// state locked; the writes go to the page cache only.
     func planUpkeep(_ state: inout State) throws(SystemError) -> UpkeepWork {
-        var work = UpkeepWork()
+        var work = UpkeepWork(generation: state.generation)
         for index in state.segments.indices.dropLast()
         where !state.segments[index].isSealed && !state.segments[index].isSuspect {
             try writeIndexes(&state.segments[index], &work)
@@ -57,7 +59,8 @@ extension PartitionLog {
         return work
     }
 
-    /// An index is only a help: where there is no space for entries it goes without them.
+    /// An index is only a help: where it cannot be opened, or there is no space for entries, it
+    /// goes without them.
     private func writeIndexes(
         _ segment: inout Segment, _ work: inout UpkeepWork
     ) throws(SystemError) {
@@ -73,33 +76,41 @@ extension PartitionLog {
                 work.indexFiles.append(file)
             }
         } catch {
-            guard error.isOnlyFull else { throw error }
+            guard error.isHarmless else { throw error }
             segment.index.dropUnwritten()
             segment.timeIndex.dropUnwritten()
         }
     }
 
-    /// Makes seals and mark durable. A full disk puts them off; any other failure takes the
-    /// partition offline (I6).
+    /// Makes seals and mark durable. A full disk, or a file that cannot be opened, puts them off;
+    /// a failed write or sync takes the partition offline (I6).
     func perform(_ work: UpkeepWork) {
         do throws(SystemError) {
             try upkeep.withLock { (file) throws(SystemError) in try carryOut(work, &file) }
         } catch {
-            guard error.isOnlyFull else { return poison(.io(error)) }
+            guard error.isHarmless else { return poison(.io(error)) }
             state.withLock { state in
                 state.bytesSinceMark += Self.markBytes
                 state.unmarkedSince = state.lastUseTime
             }
             store.logger?.warning(
-                "no space for a checkpoint; the next start will read more",
+                "checkpoint put off; the next start would read more",
                 ["topic": topic, "partition": partition, "cause": error])
         }
     }
 
-    /// The same, with the failure for the caller.
+    /// The same, with the failure for the caller. Does nothing where the log was recovered or
+    /// deleted since: then the files, and with a topic made anew even the directory, are others.
     func carryOut(
         _ work: UpkeepWork, _ file: inout DurableMarkFile
     ) throws(SystemError) {
+        let isCurrent = state.withLock { state in
+            switch state.status {
+            case .online, .closed: work.generation == state.generation
+            case .offline, .deleted: false
+            }
+        }
+        guard isCurrent else { return }
         for file in work.indexFiles { try file.syncData() }
         for seal in work.seals { try writeSeal(seal) }
         if let mark = work.mark { try writeMark(mark, work.markProducers, &file) }
