@@ -54,8 +54,10 @@ import Testing
         #expect(first["a"] == partitions("t", [0, 1]))
         #expect(first["b"] == [])
         let second = PartitionAssignor.cooperativeSticky.assign(
-            [member("a", ["t"], owned: first["a"]!, generation: 2), member("b", ["t"], generation: 2)],
-            partitionCounts: ["t": 4])
+            [
+                member("a", ["t"], owned: first["a"]!, generation: 2),
+                member("b", ["t"], generation: 2),
+            ], partitionCounts: ["t": 4])
         #expect(second["a"] == partitions("t", [0, 1]))
         #expect(second["b"] == partitions("t", [2, 3]))
     }
@@ -108,7 +110,7 @@ import Testing
                     }
                     for member in members {
                         for partition in member.owned where owners[partition] != member.id {
-                            #expect(owners[partition] == nil, "\(partition) is torn from \(member.id)")
+                            #expect(owners[partition] == nil, "torn from \(member.id)")
                         }
                     }
                     let revokes = members.contains { !Set($0.owned).isSubset(of: shares[$0.id]!) }

@@ -1,4 +1,5 @@
 import Testing
+import VarveBroker
 import VarveClient
 import VarvePlatform
 import VarveRecords
@@ -171,6 +172,32 @@ import VarveWire
         // With the generation the place is lost, with the id the member.
         #expect(
             group.state.withLock { $0.memberIDs } == ["", code == .unknownMemberId ? "" : "new"])
+        await consumer.close()
+        await cluster.close()
+    }
+
+    @Test func nothingIsPolledBeforeTheListenerKnows() async throws {
+        let broker = try TestBroker()
+        try broker.broker.createTopic("t", partitions: 1)
+        _ = try await broker.broker.append(topic: "t", records: [.init("early")])
+        final class Slow: RebalanceListener {
+            let isCalled = Lock(false)
+            let release = Lock(false)
+            func assigned(_ partitions: [TopicPartition]) async {
+                isCalled.withLock { $0 = true }
+                while !release.withLock({ $0 }) { try? await Task.sleep(for: .milliseconds(5)) }
+            }
+            func revoked(_ partitions: [TopicPartition]) async {}
+            func lost(_ partitions: [TopicPartition]) async {}
+        }
+        let cluster = broker.client()
+        let slow = Slow()
+        let consumer = try Consumer(
+            cluster, ConsumerConfiguration(groupID: "g", topics: ["t"]), rebalance: slow)
+        try await eventually { slow.isCalled.withLock { $0 } }
+        #expect(try await consumer.poll(timeoutMilliseconds: 200).isEmpty)
+        slow.release.withLock { $0 = true }
+        #expect(try await consumer.collect(1)[0].value == "early")
         await consumer.close()
         await cluster.close()
     }

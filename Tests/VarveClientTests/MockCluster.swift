@@ -48,7 +48,8 @@ final class MockCluster: Sendable {
         process = Process()
         process.executableURL = URL(fileURLWithPath: Self.python!)
         process.arguments =
-            (Self.python == "/usr/bin/env" ? ["python3"] : []) + ["-c", Self.script, String(brokers)]
+            (Self.python == "/usr/bin/env" ? ["python3"] : [])
+            + ["-c", Self.script, String(brokers)]
         let output = Pipe()
         process.standardInput = input
         process.standardOutput = output

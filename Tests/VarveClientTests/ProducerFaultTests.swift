@@ -73,7 +73,8 @@ import VarveWire
     }
 
     private func produce(
-        _ broker: FakeBroker, _ count: Int, _ change: (inout ProducerConfiguration) -> Void = { _ in }
+        _ broker: FakeBroker, _ count: Int,
+        _ change: (inout ProducerConfiguration) -> Void = { _ in }
     ) async throws -> [Delivery] {
         let cluster = testClient([broker.endpoint])
         var configuration = ProducerConfiguration()
@@ -233,10 +234,11 @@ import VarveWire
         configuration.bufferBytesMax = 10_000
         let producer = Producer(cluster, configuration)
         let enqueued = Lock(0)
+        let large = ByteSlice([UInt8](repeating: 1, count: 1_000))
         let task = Task {
             for _ in 0..<50 {
                 try await producer.enqueue(
-                    topic: "t", Record(timestamp: 1, value: ByteSlice([UInt8](repeating: 1, count: 1_000)))
+                    topic: "t", Record(timestamp: 1, value: large)
                 ) { _ in }
                 enqueued.withLock { $0 += 1 }
             }

@@ -97,7 +97,8 @@ import VarveRecords
             if random.below(5) == 0 { return nil }
             // Half of it repeats, so that the codecs find something to do.
             let count = random.below(max + 1)
-            return ByteSlice((0..<count).map { _ in UInt8(random.below(random.below(2) * 255 + 1)) })
+            return ByteSlice(
+                (0..<count).map { _ in UInt8(random.below(random.below(2) * 255 + 1)) })
         }
         let base = Int64(random.below(1 << 40))
         return (0..<1 + random.below(30)).map { index in

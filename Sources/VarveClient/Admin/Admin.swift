@@ -155,7 +155,8 @@ package final class Admin: Sendable {
             if isFresh || left.contains(where: { cluster.leader(of: $0) == nil }) {
                 let metadata = try await cluster.metadata(
                     topics: Set(left.map(\.topic)).sorted())
-                for topic in metadata.topics where topic.error != .none && !topic.error.isRetriable {
+                for topic in metadata.topics
+                where topic.error != .none && !topic.error.isRetriable {
                     throw .kafka(topic.error, topic.name)
                 }
                 for partition in left {

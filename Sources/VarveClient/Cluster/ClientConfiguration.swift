@@ -1,7 +1,8 @@
 package import VarvePlatform
 package import VarveWire
 
-/// How to reach a cluster. Names and defaults follow Kafka's client configuration where it has them.
+/// How to reach a cluster. Names and defaults follow Kafka's client configuration where it has
+/// them.
 package struct ClientConfiguration: Sendable {
     /// Where to ask first for the cluster's brokers; one of them has to answer.
     package var bootstrap: [Endpoint]

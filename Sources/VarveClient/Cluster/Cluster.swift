@@ -7,6 +7,7 @@ internal import VarveWire
 /// Producers, consumers and admins share it; close them first, then the cluster. All calls may
 /// overlap.
 package final class Cluster: Sendable {
+    /// What it was made with.
     package let configuration: ClientConfiguration
     let loop: ConnectionLoop
     let clock = SystemClock()
@@ -55,7 +56,8 @@ package final class Cluster: Sendable {
         _ request: Request, to target: Target, lane: Lane = .shared, versionMax: Int16 = .max,
         timeoutMilliseconds: Int64? = nil
     ) async throws(ClientError) -> (response: Request.Response, version: Int16) {
-        let result: Result<ResponseFrame, ClientError> = await withCheckedContinuation { continuation in
+        let result: Result<ResponseFrame, ClientError> = await withCheckedContinuation {
+            continuation in
             submit(
                 request, to: target, lane: lane, versionMax: versionMax,
                 timeoutMilliseconds: timeoutMilliseconds

@@ -7,11 +7,14 @@ package struct ClusterMetadata: Sendable, Equatable {
     package var clusterID: String?
     /// -1 when there is none.
     package var controllerID: Int32
+    /// In the cluster's order.
     package var brokers: [BrokerDescription]
     /// In the cluster's order; a topic that was asked for and is not there carries an error.
     package var topics: [TopicDescription]
 
+    /// The broker with this id, if it is among them.
     package func broker(_ id: Int32) -> BrokerDescription? { brokers.first { $0.id == id } }
+    /// The topic of this name, if it was asked for.
     package func topic(_ name: String) -> TopicDescription? { topics.first { $0.name == name } }
 }
 

@@ -98,7 +98,8 @@ final class Connection {
             OutgoingRequest(
                 api: .apiVersions, versionMax: version,
                 deadline: now + configuration.requestTimeoutMilliseconds, expectsResponse: true,
-                encode: { [request, clientID = configuration.clientID] version, id throws(WireError) in
+                encode: {
+                    [request, clientID = configuration.clientID] version, id throws(WireError) in
                     try encodeRequest(
                         request, version: version, correlationId: id, clientId: clientID)
                 },

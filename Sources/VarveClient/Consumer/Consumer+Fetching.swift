@@ -79,9 +79,12 @@ extension Consumer {
         }
         if !plan.committed.isEmpty { state.isLookingUpCommitted = true }
         state.fetching.formUnion(fetches.keys)
+        // What is under way comes on top of what is buffered; shared among the brokers it is at most
+        // as much again.
+        let share = configuration.prefetchBytesMax / max(1, state.fetching.count)
         plan.fetches = fetches.values.map {
             var fetch = $0
-            fetch.bytesMax = min(configuration.fetchBytesMax, room)
+            fetch.bytesMax = max(1, min(configuration.fetchBytesMax, share))
             return fetch
         }
         return plan
@@ -135,7 +138,8 @@ extension Consumer {
             state.finished(fetch.broker, fetch.partitions.mapValues(\.version))
             for topic in response.responses {
                 for answer in topic.partitions {
-                    let target = TopicPartition(topic: topic.topic, partition: answer.partitionIndex)
+                    let target = TopicPartition(
+                        topic: topic.topic, partition: answer.partitionIndex)
                     guard let sent = fetch.partitions[target],
                         state.partitions[target]?.version == sent.version,
                         state.partitions[target]?.fetchPosition == sent.offset

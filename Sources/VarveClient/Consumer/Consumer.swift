@@ -9,6 +9,7 @@ internal import VarveWire
 /// ahead (`Consumer+Fetching`). `poll` takes what is there, verifies and decodes it. One `poll` at
 /// a time; everything else may overlap. Close it when done: until then its tasks keep it alive.
 package final class Consumer: Sendable {
+    /// What it was made with.
     package let configuration: ConsumerConfiguration
     let cluster: Cluster
     let fetchLane = Lane.unique()
@@ -95,6 +96,7 @@ package final class Consumer: Sendable {
         fetchWakeup.wake()
     }
 
+    /// Ends a pause: reading goes on at the position. Partitions that are not ours are ignored.
     package func resume(_ partitions: [TopicPartition]) {
         state.withLock { state in
             for partition in partitions { state.partitions[partition]?.isPaused = false }

@@ -37,7 +37,9 @@ package struct ConsumerConfiguration: Sendable {
     package var sessionTimeoutMilliseconds: Int64 = 45_000
     /// How long the group waits for this member to rejoin, `revoked` listeners included.
     package var rebalanceTimeoutMilliseconds: Int64 = 300_000
+    /// A third of the session or less, so that a lost one does no harm.
     package var heartbeatIntervalMilliseconds: Int64 = 3_000
+    /// Kafka's default is latest; a worker that starts should miss nothing.
     package var autoOffsetReset: OffsetReset = .earliest
     /// One fetch response carries about so many bytes at most.
     package var fetchBytesMax = 16 << 20
@@ -47,8 +49,10 @@ package struct ConsumerConfiguration: Sendable {
     package var fetchBytesMin = 1
     /// The broker holds an empty fetch for so long.
     package var fetchWaitMilliseconds: Int64 = 500
+    /// Kafka's Java client reads uncommitted by default, librdkafka committed.
     package var isolation: IsolationLevel = .readCommitted
-    /// Fetched and not yet polled batches take about so much memory, still compressed (I8).
+    /// When fetched and not yet polled batches take so much memory, still compressed, nothing more
+    /// is fetched; what was under way by then may come to as much again (I8).
     package var prefetchBytesMax = 32 << 20
     /// One `poll` stops adding batches when it has so many records.
     package var pollRecordsMax = 5_000
@@ -72,7 +76,7 @@ package struct ConsumerConfiguration: Sendable {
 /// Told by a consumer when partitions come and go. The calls come one at a time, from a task of the
 /// consumer's own, never while another is running.
 package protocol RebalanceListener: Sendable {
-    /// These are ours now; their records come from the next `poll` on.
+    /// These are ours now. `poll` returns their records once this has returned.
     func assigned(_ partitions: [TopicPartition]) async
     /// These are about to be given up: finish what is in flight and commit. They are ours until
     /// this returns, as long as it returns within the rebalance timeout. `poll` returns no more of
@@ -106,6 +110,7 @@ package struct FetchedRecords: Sendable {
         self.highWatermark = highWatermark
     }
 
+    /// Topic and partition in one.
     package var topicPartition: TopicPartition {
         TopicPartition(topic: topic, partition: partition)
     }

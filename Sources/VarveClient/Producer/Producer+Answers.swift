@@ -196,7 +196,7 @@ extension Producer {
 }
 
 extension ProducerState {
-    /// Whether a producer id has to be asked for now; from then on it counts as being asked for.
+    /// Whether a producer id has to be asked for now; from then on it counts as asked for.
     mutating func renewIdentity() -> Bool {
         switch identity {
         case .known, .asking: return false

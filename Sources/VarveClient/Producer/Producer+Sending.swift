@@ -55,7 +55,8 @@ extension Producer {
     private func compress(_ batches: [(TopicPartition, UInt64)]) {
         for (partition, number) in batches {
             let builder = state.withLock { state -> RecordBatchBuilder? in
-                guard let batch = batch(number, partition, state), case .open(let builder) = batch.phase
+                guard let batch = batch(number, partition, state),
+                    case .open(let builder) = batch.phase
                 else { return nil }
                 batch.phase = .sealing
                 return builder

@@ -9,6 +9,7 @@ internal import VarveWire
 /// while the errors are such that time can mend them, and answered. Records of one partition that
 /// were enqueued one after another are stored in that order. All calls may overlap.
 package final class Producer: Sendable {
+    /// What it was made with.
     package let configuration: ProducerConfiguration
     let cluster: Cluster
     let lane = Lane.unique()
@@ -144,7 +145,8 @@ package final class Producer: Sendable {
         _ completion: @escaping @Sendable (Delivery) -> Void
     ) throws(ClientError) -> Outcome {
         let now = cluster.now
-        let (outcome, newBatch) = try state.withLock { (state) throws(ClientError) -> (Outcome, Bool) in
+        let (outcome, newBatch) = try state.withLock {
+            (state) throws(ClientError) -> (Outcome, Bool) in
             guard !state.isClosed else { throw .closed }
             if state.bufferedBytes + bytes > configuration.bufferBytesMax {
                 return (.full, false)

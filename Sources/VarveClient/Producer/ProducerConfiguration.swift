@@ -5,6 +5,7 @@ package struct ProducerConfiguration: Sendable {
     /// -1: all in-sync replicas have it; 1: the leader has it; 0: nothing is answered, and offsets
     /// come back as -1. A Varve broker syncs to disk for both -1 and 1 (I1).
     package var acks: Int16 = -1
+    /// Kafka's producers do not compress unless told to; LZ4 costs little and halves logs' bytes.
     package var codec: CompressionCodec = .lz4
     /// Batches carry a producer id and sequence numbers, so that a retry stores nothing twice
     /// (KIP-98). Takes effect with `acks` -1 only.

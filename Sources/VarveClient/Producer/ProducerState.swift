@@ -46,7 +46,8 @@ struct ProducerState {
 
     /// Takes a finished batch out; returns what to call once the lock is given up.
     mutating func remove(
-        _ batch: PendingBatch, from partition: TopicPartition, _ delivery: Result<Int64, ClientError>
+        _ batch: PendingBatch, from partition: TopicPartition,
+        _ delivery: Result<Int64, ClientError>
     ) -> [() -> Void] {
         queues[partition]?.batches.removeAll { $0.number == batch.number }
         bufferedBytes -= batch.bytes
