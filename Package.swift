@@ -90,7 +90,10 @@ let package = Package(
             ["VarvePlatform", "VarveRecords", "VarveWire", "VarveBroker", "VarveLog"]),
         tests(
             "VarveDelivery",
-            ["VarvePlatform", "VarveRecords", "VarveClient", "VarveBroker", "VarveLog"]),
+            [
+                "VarvePlatform", "VarveRecords", "VarveClient", "VarveBroker", "VarveLog",
+                "VarveSimulation",
+            ]),
         .testTarget(
             name: "VarveCommandTests",
             dependencies: [
