@@ -122,8 +122,11 @@ import VarvePlatform
             let found = ours(text)
             if found != nil && expected == nil {
                 #expect(written.contains("\\u") || written.lowercased().contains("e"), "\(written)")
+            } else if found == nil && expected != nil {
+                // Foundation takes a comma before the end of an array; RFC 8259 does not.
+                let dense = written.filter { !$0.isWhitespace }
+                #expect(dense.contains(",]") || dense.contains(",}"), "\(written)")
             } else {
-                #expect((found == nil) == (expected == nil), "\(written)")
                 if found != nil { accepted += 1 }
             }
         }

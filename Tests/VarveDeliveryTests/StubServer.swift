@@ -3,8 +3,8 @@ import VarvePlatform
 
 @testable import VarveDelivery
 
-/// A TCP server on a free port of 127.0.0.1 that gives each connection to `serve`, one after
-/// another, on one thread.
+/// A TCP server on a free port of 127.0.0.1 that gives each connection to `serve`, on a thread of
+/// its own.
 final class StubServer: Sendable {
     let port: Int
     private let thread: NamedThread
@@ -19,12 +19,15 @@ final class StubServer: Sendable {
                 let listener = try Socket.listen(Endpoint(host: "127.0.0.1", port: 0))
                 listening.withLock { $0 = listener.localPort }
                 listening.signal()
+                var connections: [NamedThread] = []
                 while !isStopping.withLock({ $0 }) {
                     guard try listener.waitReadable(timeoutMilliseconds: 20),
                         let socket = try listener.accept()
                     else { continue }
-                    serve(StubConnection(socket, isStopping))
+                    let connection = StubConnection(socket, isStopping)
+                    connections.append(NamedThread("stub-connection") { serve(connection) })
                 }
+                for connection in connections { connection.join() }
             } catch {
                 print("stub server: \(error)")
             }
@@ -39,8 +42,9 @@ final class StubServer: Sendable {
     }
 }
 
-/// The server's end of a connection. One thread.
-final class StubConnection {
+/// The server's end of a connection.
+final class StubConnection: @unchecked Sendable {
+    // SAFETY: only the one thread that serves the connection touches it.
     private let socket: Socket
     private let isStopping: Lock<Bool>
     private var buffer: [UInt8] = []

@@ -186,7 +186,7 @@ private final class MemorySink: Sink {
         let runs = workers.map(start)
         #expect(try await waitFor { well.count == 300 })
         #expect(sick.count == 0)
-        #expect(workers[0].status.retried > 0)
+        #expect(try await waitFor { workers[0].status.retried > 0 })
         isDown.withLock { $0 = false }
         #expect(try await waitFor { sick.count == 300 })
         for worker in workers { worker.stop() }

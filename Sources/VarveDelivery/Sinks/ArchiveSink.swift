@@ -109,7 +109,6 @@ package final class ArchiveSink: Sink {
     private func publish(
         _ bytes: ByteSlice, as file: ArchiveFile, in path: String
     ) throws(SystemError) {
-        try disk.createDirectories(path)
         let aside = "\(path)/\(file.asideName)"
         // A fresh file at every try: what a failed write or sync left behind is not trusted.
         if try disk.entry(aside) != nil { try disk.remove(aside) }
@@ -120,30 +119,26 @@ package final class ArchiveSink: Sink {
         try disk.syncDirectory(path)
     }
 
-    /// The files of a partition's day. The first look also takes away what a crash left half
-    /// written: this worker owns the partition, so nobody is writing it.
+    /// The files of a partition's day. The first look makes the day's directory, makes durable
+    /// what it finds, because an earlier life may have ended after a rename and before its sync,
+    /// and takes away what a crash left half written: this worker owns the partition, so nobody
+    /// is writing it.
     private func files(of day: Day) throws(ArchiveError) -> Set<ArchiveFile> {
         if let files = known.withLock({ $0[day] }) { return files }
         let path = path(of: day)
         var files: Set<ArchiveFile> = []
         do throws(SystemError) {
-            if try disk.entry(path) != nil {
-                for name in try disk.list(path) {
-                    if let file = ArchiveFile(name: name, topic: day.topic) {
-                        if file.partition == day.partition { files.insert(file) }
-                    } else if name.hasPrefix(".\(day.topic)-\(day.partition)-"),
-                        name.hasSuffix(".tmp")
-                    {
-                        try disk.remove("\(path)/\(name)")
-                    }
+            try disk.createDirectories(path)
+            for name in try disk.list(path) {
+                if let file = ArchiveFile(name: name, topic: day.topic) {
+                    if file.partition == day.partition { files.insert(file) }
+                } else if name.hasPrefix(".\(day.topic)-\(day.partition)-"),
+                    name.hasSuffix(".tmp")
+                {
+                    try disk.remove("\(path)/\(name)")
                 }
-                // An earlier life may have ended after a rename or mkdir and before its sync:
-                // what it left counts as stored from here on, so it has to be durable.
-                for name in [path, "\(directory)/\(day.topic)", directory] {
-                    try disk.syncDirectory(name)
-                }
-                if let parent = PosixDisk.parent(of: directory) { try disk.syncDirectory(parent) }
             }
+            try disk.syncDirectory(path)
         } catch { throw .disk(error) }
         known.withLock { $0[day] = files }
         return files
