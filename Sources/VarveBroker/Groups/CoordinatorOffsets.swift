@@ -155,10 +155,10 @@ extension GroupCoordinator {
             if deletesGroup { state.record = nil }
             return .success(appended)
         } catch let error as LogError {
-            logger.warning("offsets cannot be stored", ["group": groupID, "cause": "\(error)"])
+            failed("offsets cannot be stored", groupID, "\(error)")
             return .failure(GroupFailure(code: OffsetStore.errorCode(for: error)))
         } catch {
-            logger.warning("offsets cannot be stored", ["group": groupID, "cause": "\(error)"])
+            failed("offsets cannot be stored", groupID, "\(error)")
             return .failure(GroupFailure(code: .unknownServerError))
         }
     }

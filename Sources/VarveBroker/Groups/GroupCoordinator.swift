@@ -17,6 +17,7 @@ package final class GroupCoordinator: Sendable {
     private let table: Lock<Table>
     private let timers = Lock(GroupTimers())
     let upkeep = Lock(OffsetUpkeep())
+    private let failureLines = LogLimiter(linesPerSecond: 10)
 
     private struct Table {
         var entries: [String: GroupEntry] = [:]
@@ -52,13 +53,7 @@ package final class GroupCoordinator: Sendable {
         let time = time
         for (number, log) in topic.partitions.enumerated() {
             do throws(LogError) {
-                let stored = try StoredGroups(reading: log)
-                restore(stored, at: time)
-                if stored.unreadable > 0 {
-                    logger.warning(
-                        "records in __consumer_offsets that are none",
-                        ["partition": number, "records": stored.unreadable])
-                }
+                try load(log, number, at: time)
             } catch {
                 table.withLock { _ = $0.unreadable.insert(number) }
                 logger.error(
@@ -67,6 +62,33 @@ package final class GroupCoordinator: Sendable {
             }
         }
         forgetMissingTopics()
+    }
+
+    private func load(_ log: PartitionLog, _ number: Int, at time: GroupTime) throws(LogError) {
+        let stored = try StoredGroups(reading: log)
+        restore(stored, at: time)
+        if stored.unreadable > 0 {
+            logger.warning(
+                "records in __consumer_offsets that are none",
+                ["partition": number, "records": stored.unreadable])
+        }
+    }
+
+    /// Tries the partitions again that could not be read: their disk may be well by now.
+    func reloadUnreadable(at time: GroupTime) {
+        let unreadable = table.withLock { $0.unreadable }
+        guard !unreadable.isEmpty, let topic = store.topic else { return }
+        for number in unreadable where topic.partitions[number].isOnline {
+            do throws(LogError) {
+                try load(topic.partitions[number], number, at: time)
+            } catch {
+                // It was reported at the start and is as it was.
+                continue
+            }
+            table.withLock { _ = $0.unreadable.remove(number) }
+            logger.info("consumer offsets are read again", ["partition": number])
+            forgetMissingTopics()
+        }
     }
 
     /// A crash between a topic's deletion and that of its offsets leaves these. A new topic of
@@ -239,12 +261,18 @@ package final class GroupCoordinator: Sendable {
                     outbox.stores.append(
                         try append(snapshot, purpose, of: entry, &state, at: time))
                 } catch {
-                    logger.error(
-                        "a group cannot be stored", ["group": entry.id, "cause": error.reason])
+                    failed("a group cannot be stored", entry.id, error.reason)
                     state.group.stored(purpose, error: error.code, at: time, into: &queue)
                 }
             }
         }
+    }
+
+    /// Reports what could not be written for a group. Clients repeat their requests fast while a
+    /// disk is full or sick, so few of these lines are written.
+    func failed(_ event: String, _ groupID: String, _ cause: String) {
+        guard let omitted = failureLines.admit(now: clock.monotonicMilliseconds()) else { return }
+        logger.warning(event, ["group": groupID, "cause": cause, "omitted": omitted])
     }
 
     private func append(

@@ -35,7 +35,9 @@ extension GroupCoordinator {
             return (expiry: isExpiryDue, snapshots: areSnapshotsDue)
         }
         if due.expiry { expireOffsets(at: time) }
-        if due.snapshots { snapshotLargePartitions(at: time) }
+        guard due.snapshots else { return }
+        reloadUnreadable(at: time)
+        snapshotLargePartitions(at: time)
     }
 
     // MARK: Expiry

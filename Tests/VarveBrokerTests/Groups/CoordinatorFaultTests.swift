@@ -92,6 +92,48 @@ import VarveWire
         try directory.close(now: 0)
     }
 
+    @Test func groupsWhoseOffsetsCannotBeReadAreNotServed() throws {
+        let path = TestBroker.makeDirectory()
+        var (coordinator, directory) = try coordinator(PosixDisk(), path)
+        for group in ["a", "b"] { #expect(try commit(coordinator, group, 7).get() == .none) }
+        coordinator.stop()
+        try directory.close(now: 0)
+        let partition = OffsetStore.partition(of: "a", count: 2)
+        let file =
+            path + "/topics/__consumer_offsets/\(partition)/00000000000000000000.log"
+        try flipByte(in: file)
+
+        (coordinator, directory) = try self.coordinator(PosixDisk(), path)
+        #expect(coordinator.unavailability(of: "a") == .coordinatorNotAvailable)
+        #expect(try commit(coordinator, "a", 8).get() == .coordinatorNotAvailable)
+        var join = GroupJoin()
+        join.protocols = [GroupProtocol(name: "range", metadata: "")]
+        let joined = Box<JoinAnswer>()
+        coordinator.join("a", join) { joined.put($0) }
+        #expect(try joined.get().error == .coordinatorNotAvailable)
+        #expect(coordinator.committedOffsets(of: "b")?["t"]?[0]?.offset == 7)
+        #expect(try commit(coordinator, "b", 8).get() == .none)
+
+        // The damage is mended behind the broker's back: its groups come back without a restart.
+        try flipByte(in: file)
+        let log = directory.topic("__consumer_offsets")!.partitions[partition]
+        if !log.isOnline { _ = try log.reopen(now: 0) }
+        coordinator.reloadUnreadable(at: coordinator.time)
+        #expect(coordinator.committedOffsets(of: "a")?["t"]?[0]?.offset == 7)
+        #expect(try commit(coordinator, "a", 9).get() == .none)
+        coordinator.stop()
+        try directory.close(now: 0)
+    }
+
+    private func flipByte(in path: String) throws {
+        let file = try PosixDisk().open(path, .readWrite)
+        var byte: UInt8 = 0
+        _ = try withUnsafeMutableBytes(of: &byte) { try file.read(into: $0, at: 70) }
+        byte ^= 0xFF
+        try withUnsafeBytes(of: byte) { try file.write($0, at: 70) }
+        try file.syncData()
+    }
+
     @Test func assignmentThatIsNotDurableRebalances() throws {
         let disk = GateDisk()
         let (coordinator, directory) = try coordinator(disk, TestBroker.makeDirectory())
