@@ -53,13 +53,14 @@ def work(request):
 
 @pytest.fixture
 def deploy(request, work):
-    """deploy(workers) starts a broker and, each in a process of its own, the workers."""
+    """deploy(workers) starts a broker and, each in a process of its own, the workers;
+    deploy(workers, supervised=True) has `varve up` start them."""
     request.node.deployments = []
 
-    def make(workers, **options):
+    def make(workers, supervised=False, **options):
         deployment = Deployment(work, workers, **options)
         request.node.deployments.append(deployment)
-        return deployment.start()
+        return deployment.start_up() if supervised else deployment.start()
 
     yield make
     for deployment in request.node.deployments:

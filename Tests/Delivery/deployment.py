@@ -68,6 +68,26 @@ class Deployment:
             self.start_worker(name)
         return self
 
+    def start_up(self):
+        """`varve up`: the broker and the workers as children of one supervisor."""
+        self.run("up", ["up", "--config", str(self.config)])
+        wait_until(lambda: self.is_ready("up"), START_SECONDS, "varve up is ready")
+        return self
+
+    def child(self, *words):
+        """The process id of the supervisor's child whose arguments begin with `words`; None
+        while there is none."""
+        up = self.processes["up"].pid
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                parent = int(path.joinpath("stat").read_text().rpartition(")")[2].split()[1])
+                arguments = path.joinpath("cmdline").read_text().split("\0")
+            except OSError:
+                continue  # It ended meanwhile.
+            if parent == up and tuple(arguments[1:1 + len(words)]) == words:
+                return int(path.name)
+        return None
+
     def start_broker(self):
         self.run("broker", ["broker", "--config", str(self.config)])
         wait_until(self.is_ready, START_SECONDS, "the broker is ready", pause=0.02)
@@ -81,9 +101,9 @@ class Deployment:
                 [str(BINARY), *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 cwd=self.directory)
 
-    def is_ready(self):
-        ended = self.processes["broker"].poll()
-        assert ended is None, f"the broker ended with {ended}: {self.tail('broker')}"
+    def is_ready(self, name="broker"):
+        ended = self.processes[name].poll()
+        assert ended is None, f"{name} ended with {ended}: {self.tail(name)}"
         try:
             with urllib.request.urlopen(
                     f"http://127.0.0.1:{self.http_port}/health", timeout=2) as answer:
@@ -109,6 +129,8 @@ class Deployment:
 
     def end(self):
         """At the end of a test, whatever state it left: nothing may go on running."""
+        if "up" in self.processes and self.processes["up"].poll() is None:
+            self.stop("up")  # Its children go with it.
         for process in reversed(self.processes.values()):
             if process.poll() is None:
                 process.kill()
@@ -122,7 +144,7 @@ class Deployment:
         return "\n".join(lines[-count:])
 
     def tails(self):
-        return [(name, self.tail(name)) for name in ["broker", *self.names]]
+        return [(name, self.tail(name)) for name in self.processes]
 
     def status(self):
         with urllib.request.urlopen(

@@ -4,10 +4,12 @@ sinks that can tell it arrives once.
 VARVE_KILLS is how often each is killed: 3 unless it is set."""
 import os
 import random
+import signal
 import threading
 import time
 
 import checks
+from deployment import wait_until
 from feed import PARTITIONS, Feed
 from sinks import Archive, SQLite
 from stubs import Elasticsearch, Splunk, Syslog, cef_extension
@@ -96,6 +98,31 @@ def test_every_event_survives_the_broker(deploy, stub, work):
     checks.settle(deployment, sinks, len(expected))
     for sink in sinks:
         deployment.stop(sink.worker["name"])
+    checks.same(search.contents(), expected, "search")
+    checks.same(archive.contents(), expected, "archive")
+    checks.same_documents(elastic, expected)
+
+
+def test_the_supervisor_starts_again_what_was_killed(deploy, stub, work):
+    """The same under `varve up`, which nobody helps."""
+    print(f"VARVE_SEED={SEED}")
+    rng = random.Random(SEED)
+    search, archive, elastic = SQLite(work), Archive(work), stub(Elasticsearch)
+    sinks = [search, archive, elastic]
+    deployment = deploy(
+        [{**sink.worker, "topics": ["events"]} for sink in sinks], supervised=True,
+        settings={"num.partitions": PARTITIONS})
+    feed = Feed(deployment.bootstrap, "events", rng)
+    victims = [("worker", sink.worker["name"]) for sink in sinks] + [("broker",)]
+    for victim in victims * max(1, KILLS // 3):
+        time.sleep(rng.uniform(0.2, 1.5))
+        wait_until(lambda: deployment.child(*victim), 30, f"{victim} is started again")
+        os.kill(deployment.child(*victim), signal.SIGKILL)
+    wait_until(lambda: deployment.child("broker"), 30, "the broker is started again")
+    wait_until(lambda: deployment.is_ready("up"), 30, "the broker is ready again")
+    expected = feed.stop()
+    checks.settle(deployment, sinks, len(expected))
+    deployment.stop("up")
     checks.same(search.contents(), expected, "search")
     checks.same(archive.contents(), expected, "archive")
     checks.same_documents(elastic, expected)
