@@ -42,6 +42,16 @@ package enum StandardStreams {
         return count
     }
 
+    /// Waits until there is something to read, or the end; false after `timeoutMilliseconds`.
+    package static func waitReadable(
+        _ descriptor: Int32, timeoutMilliseconds: Int32
+    ) throws(SystemError) -> Bool {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        let count = retryingInterrupts { poll(&entry, 1, timeoutMilliseconds) }
+        guard count >= 0 else { throw .last("poll", "descriptor \(descriptor)") }
+        return count > 0
+    }
+
     /// The width of the terminal at `descriptor` in columns; 80 where it does not say.
     package static func columns(_ descriptor: Int32) -> Int {
         var size = winsize()

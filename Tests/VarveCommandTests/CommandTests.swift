@@ -62,6 +62,21 @@ import VarvePlatform
             try broker.run("consume", "-t", "t", "-o", "@4102444800000", "-e").output == "")
     }
 
+    @Test func interruptedProduceSendsWhatItHasRead() throws {
+        let broker = try TestBroker()
+        let input = Pipe()
+        let produce = try BackgroundVarve("produce", "-t", "t", "-b", broker.kafka, input: input)
+        try input.fileHandleForWriting.write(contentsOf: Data("a\nb\n".utf8))
+        #expect(
+            try eventually {
+                try broker.run("consume", "-t", "t", "--from-beginning", "-e").output == "a\nb\n"
+            })
+        // The pipe is still open, and nothing more comes.
+        produce.send(ProcessControl.interrupt)
+        #expect(produce.end() == 0)
+        #expect(produce.log == "2 records acknowledged by t, 2 B\n")
+    }
+
     @Test func keysHeadersAndTimesComeBack() throws {
         let broker = try TestBroker()
         _ = try broker.run(

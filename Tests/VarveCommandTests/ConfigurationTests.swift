@@ -80,6 +80,19 @@ private func refusal(_ text: String) -> String {
         #expect(c.directory == "/arc")
     }
 
+    @Test func networkFilesCountFromTheFileToo() throws {
+        let directory = try TemporaryDirectory()
+        try directory.write("networks.cfg", "10.0.0.0/8 ours\n")
+        let config = try directory.write(
+            "varve.json",
+            """
+            { workers: [{ name: 'a', topics: ['t'],
+                transforms: [{ type: 'locality', networksFile: 'networks.cfg' }],
+                sink: { type: 'archive', directory: 'x' } }] }
+            """)
+        #expect(try Configuration.load(config).workers.count == 1)
+    }
+
     @Test(arguments: [
         ("{ dataDirectry: 'x' }", ["dataDirectry", "dataDirectory"]),
         ("{ workers: [ { name: 'a', topic: ['t'], sink: {} } ] }", ["workers[0].topic", "topics"]),

@@ -86,26 +86,26 @@ private func text(_ format: String, _ record: Record = record) throws -> String 
 
 @Suite struct LineReaderTests {
     /// The lines of a file with this content.
-    private func lines(_ content: [UInt8]) throws -> [String] {
+    private func lines(_ content: [UInt8]) async throws -> [String] {
         let directory = try TemporaryDirectory()
         let path = "\(directory.path)/lines"
         try Data(content).write(to: URL(fileURLWithPath: path))
         let handle = try #require(FileHandle(forReadingAtPath: path))
         var reader = LineReader(descriptor: handle.fileDescriptor)
         var result: [String] = []
-        while let line = try reader.next() { result.append(line.string) }
+        while let line = try await reader.next() { result.append(line.string) }
         return result
     }
 
-    @Test func linesComeWithoutTheirNewlineAndOtherwiseAsTheyAre() throws {
-        #expect(try lines(Array("a\n\nb c\r\nd".utf8)) == ["a", "", "b c\r", "d"])
-        #expect(try lines([]) == [])
-        #expect(try lines(Array("\n".utf8)) == [""])
-        #expect(try lines(Array("x\n".utf8)) == ["x"])
+    @Test func linesComeWithoutTheirNewlineAndOtherwiseAsTheyAre() async throws {
+        #expect(try await lines(Array("a\n\nb c\r\nd".utf8)) == ["a", "", "b c\r", "d"])
+        #expect(try await lines([]) == [])
+        #expect(try await lines(Array("\n".utf8)) == [""])
+        #expect(try await lines(Array("x\n".utf8)) == ["x"])
     }
 
-    @Test func linesMayBeLongerThanAChunk() throws {
+    @Test func linesMayBeLongerThanAChunk() async throws {
         let long = String(repeating: "x", count: 700_000)
-        #expect(try lines(Array("a\n\(long)\nb\n".utf8)) == ["a", long, "b"])
+        #expect(try await lines(Array("a\n\(long)\nb\n".utf8)) == ["a", long, "b"])
     }
 }

@@ -56,13 +56,14 @@ final class BackgroundVarve: @unchecked Sendable {
     let directory: TemporaryDirectory
     private let process = Process()
 
-    init(_ arguments: String...) throws {
+    /// - Parameter input: its standard input; nothing where nil.
+    init(_ arguments: String..., input: Pipe? = nil) throws {
         directory = try TemporaryDirectory()
         try directory.write("out", "")
         try directory.write("err", "")
         process.executableURL = URL(fileURLWithPath: VarveProcess.path)
         process.arguments = arguments
-        process.standardInput = FileHandle.nullDevice
+        process.standardInput = input ?? FileHandle.nullDevice
         process.standardOutput = FileHandle(forWritingAtPath: directory.path + "/out")
         process.standardError = FileHandle(forWritingAtPath: directory.path + "/err")
         try process.run()

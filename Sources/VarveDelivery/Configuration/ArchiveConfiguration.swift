@@ -11,5 +11,6 @@ package struct ArchiveConfiguration: Decodable, Sendable {
         let keys = try decoder.strictContainer(keyedBy: Key.self)
         directory = try keys.decode(String.self, forKey: .directory)
         guard !directory.isEmpty else { throw keys.failure(.directory, "is empty") }
+        directory = decoder.resolved(directory)
     }
 }

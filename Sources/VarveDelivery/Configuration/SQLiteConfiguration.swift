@@ -11,5 +11,6 @@ package struct SQLiteConfiguration: Decodable, Sendable {
         let keys = try decoder.strictContainer(keyedBy: Key.self)
         path = try keys.decode(String.self, forKey: .path)
         guard !path.isEmpty else { throw keys.failure(.path, "is empty") }
+        path = decoder.resolved(path)
     }
 }

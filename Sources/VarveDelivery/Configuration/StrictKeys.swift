@@ -74,7 +74,20 @@ package struct AnyKey: CodingKey, Sendable {
     }
 }
 
+extension CodingUserInfoKey {
+    /// The directory that relative paths in a configuration count from: the file's own.
+    package static let configurationDirectory = CodingUserInfoKey(
+        rawValue: "configurationDirectory")!
+}
+
 extension Decoder {
+    /// `path` as the configuration means it; as it is where the decoder knows no directory.
+    func resolved(_ path: String) -> String {
+        guard let directory = userInfo[.configurationDirectory] as? String else { return path }
+        let base = URL(fileURLWithPath: directory, isDirectory: true)
+        return URL(fileURLWithPath: path, relativeTo: base).standardizedFileURL.path
+    }
+
     /// The keyed container, after every key in it was found among `Key`'s cases.
     /// - Throws: `ConfigurationError` that names the first unknown key and the nearest known one.
     package func strictContainer<Key: CodingKey & CaseIterable>(

@@ -51,7 +51,7 @@ package struct SyslogConfiguration: Decodable, Sendable {
             self.init(destination: .tcp(endpoint))
         case (nil, let path?):
             guard !path.isEmpty else { throw keys.failure(.path, "is empty") }
-            self.init(destination: .file(path))
+            self.init(destination: .file(decoder.resolved(path)))
         default: throw keys.failure(.address, "exactly one of address and path is needed")
         }
         vendor = try keys.text(.vendor, default: vendor)

@@ -28,6 +28,7 @@ package struct LocalityTransform: Transform {
         let keys = try decoder.strictContainer(keyedBy: Key.self)
         let list = try keys.decodeIfPresent(NetworkList.self, forKey: .networks)
         let path = try keys.decodeIfPresent(String.self, forKey: .networksFile)
+            .map { decoder.resolved($0) }
         guard list == nil || path == nil else {
             throw keys.failure(.networksFile, "only one of networks and networksFile may stand")
         }

@@ -66,6 +66,8 @@ enum ProduceCommand {
             let producer = Producer(session.cluster, configuration)
             let tally = Tally()
             let bar = ProgressBar("producing", unit: "records", total: nil)
+            // Ctrl-C ends the reading; what was read is still sent.
+            Interrupts.stopOnce { tally.stop() }
             var stopped: CommandError?
             do throws(CommandError) {
                 for file in files {
@@ -112,8 +114,9 @@ enum ProduceCommand {
             }
             handle = opened
         }
-        var lines = LineReader(descriptor: handle.fileDescriptor)
-        while let line = try lines.next() {
+        var lines = LineReader(
+            descriptor: handle.fileDescriptor, isStopping: { tally.isStopping })
+        while !tally.isStopping, let line = try await lines.next() {
             let bytes = Int64(line.count)
             try await session.asking { () throws(ClientError) in
                 try await producer.enqueue(
@@ -199,11 +202,15 @@ enum ProduceCommand {
         private struct State {
             var outcome = Outcome()
             var firstError: ClientError?
+            var isStopping = false
         }
         private let state = Lock(State())
 
         var outcome: Outcome { state.withLock { $0.outcome } }
         var firstError: ClientError? { state.withLock { $0.firstError } }
+        var isStopping: Bool { state.withLock { $0.isStopping } }
+
+        func stop() { state.withLock { $0.isStopping = true } }
 
         func ended(_ result: Result<(partition: Int32, offset: Int64), ClientError>, bytes: Int64) {
             state.withLock { state in

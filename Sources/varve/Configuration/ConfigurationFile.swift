@@ -63,6 +63,8 @@ extension Configuration {
     static func parse(_ data: Data, path: String) throws(CommandError) -> Configuration {
         let decoder = JSONDecoder()
         decoder.allowsJSON5 = true
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent()
+        decoder.userInfo[.configurationDirectory] = directory.path
         let file: File
         do {
             file = try decoder.decode(File.self, from: data)
@@ -75,7 +77,6 @@ extension Configuration {
             }
             throw .usage("\(path): \(ConfigurationError(error))")
         }
-        let directory = URL(fileURLWithPath: path).deletingLastPathComponent()
         let configuration = Configuration(
             path: path,
             dataDirectory: URL(
@@ -84,7 +85,7 @@ extension Configuration {
             listen: file.listen ?? ["127.0.0.1:9092"], advertised: file.advertised,
             http: file.http.isEmpty ? nil : file.http, settings: file.settings,
             topics: file.topics ?? [],
-            workers: (file.workers ?? []).map { $0.resolvingPaths(in: directory) })
+            workers: file.workers ?? [])
         try configuration.check()
         return configuration
     }
@@ -109,32 +110,6 @@ extension Configuration {
                 throw refuse(place, "\"\(name)\" is there twice")
             }
         }
-    }
-}
-
-extension WorkerConfiguration {
-    /// The same with the sink's relative paths counted from `directory`.
-    fileprivate func resolvingPaths(in directory: URL) -> WorkerConfiguration {
-        func resolve(_ path: String) -> String {
-            URL(fileURLWithPath: path, relativeTo: directory).standardizedFileURL.path
-        }
-        var result = self
-        switch sink {
-        case .sqlite(var sqlite):
-            sqlite.path = resolve(sqlite.path)
-            result.sink = .sqlite(sqlite)
-        case .archive(var archive):
-            archive.directory = resolve(archive.directory)
-            result.sink = .archive(archive)
-        case .syslog(var syslog):
-            if case .file(let path) = syslog.destination {
-                syslog.destination = .file(resolve(path))
-            }
-            result.sink = .syslog(syslog)
-        case .elasticsearch, .splunk:
-            break
-        }
-        return result
     }
 }
 
