@@ -106,6 +106,10 @@ import VarvePlatform
             "workers[0].sink.url: 'splunk:8088' is no http or https URL"
         ),
         (
+            #"{name: "a", topics: ["t"], sink: {type: "splunk", url: "http://u:p@a:8088", token: "x"}}"#,
+            "workers[0].sink.url: a password has no place in a URL; there are keys for it"
+        ),
+        (
             #"{name: "a", topics: ["t"], sink: {type: "elasticsearch", url: "http://a", index: "x-%{+WW}"}}"#,
             "workers[0].sink.index: 'WW' in a date: only YYYY, MM, dd and HH are understood"
         ),

@@ -72,6 +72,11 @@ extension KeyedDecodingContainer {
             guard let url = URL(string: text), let scheme = url.scheme, url.host != nil,
                 ["http", "https"].contains(scheme), url.query == nil
             else { throw failure(list == nil ? one : many, "'\(text)' is no http or https URL") }
+            // It would stand in log lines and dead letters with the URL.
+            guard url.user == nil else {
+                throw failure(
+                    list == nil ? one : many, "a password has no place in a URL; there are keys for it")
+            }
             return text.hasSuffix("/") ? String(text.dropLast()) : text
         }
     }

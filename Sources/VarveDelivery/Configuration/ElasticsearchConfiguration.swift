@@ -3,7 +3,8 @@ package struct ElasticsearchConfiguration: Decodable, Sendable {
     /// The nodes, as `https://search1:9200`; used in turn, a failing one is passed over.
     package var urls: [String]
     /// The index or data stream, with `%{topic}`, `%{[field][name]}` and `%{+YYYY.MM.dd}` filled
-    /// in from the event. Default `logs-%{topic}-default`, a data stream.
+    /// in from the event. Default `logs-%{topic}-default`, a data stream. An event without a field
+    /// that the name asks for goes to `logs-unrouted-default`.
     package var index: String
     /// The ingest pipeline; none by default.
     package var pipeline: String?

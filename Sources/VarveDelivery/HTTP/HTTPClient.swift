@@ -90,12 +90,18 @@ private final class HTTPExchanges: NSObject, URLSessionDataDelegate, Sendable {
     }
 
     private let exchanges = Lock<[Int: Exchange]>([:])
+    /// Tasks that were cancelled so early that they ended before `begin`.
+    private let ended = Lock<Set<Int>>([])
 
     func begin(
         _ task: Int, _ bytesMax: Int,
         _ completion: @escaping @Sendable (Result<HTTPAnswer, HTTPFailure>) -> Void
     ) {
         exchanges.withLock { $0[task] = Exchange(bytesMax: bytesMax, completion: completion) }
+        guard ended.withLock({ $0.remove(task) }) != nil,
+            exchanges.withLock({ $0.removeValue(forKey: task) }) != nil
+        else { return }
+        completion(.failure(HTTPFailure(text: "cancelled")))
     }
 
     func urlSession(
@@ -136,7 +142,10 @@ private final class HTTPExchanges: NSObject, URLSessionDataDelegate, Sendable {
             let exchange = exchanges.withLock({
                 $0.removeValue(forKey: task.taskIdentifier)
             })
-        else { return }
+        else {
+            _ = ended.withLock { $0.insert(task.taskIdentifier) }
+            return
+        }
         let result: Result<HTTPAnswer, HTTPFailure>
         if exchange.isTooLarge {
             result = .failure(HTTPFailure(text: "an answer of more than \(exchange.bytesMax) bytes"))

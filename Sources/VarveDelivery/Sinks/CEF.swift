@@ -36,10 +36,9 @@ package struct CEF: Sendable {
             let room = bytesMax - out.count - key.utf8.count - 2
             // Escaping only lengthens: of what cannot fit no more than the room is looked at.
             let isLonger = value.utf8.count > room
-            // Only free text is cut; half an address or name would be a wrong one.
-            if isLonger && (key != "msg" || room <= 16) { continue }
-            var text = Self.extensionText(isLonger ? String(value.prefix(room)) : value)
-            if text.utf8.count > room || isLonger {
+            var text = Self.extensionText(isLonger ? String(value.prefix(max(room, 0))) : value)
+            if isLonger || text.utf8.count > room {
+                // Only free text is cut; half an address or name would be a wrong one.
                 guard key == "msg", room > 16 else { continue }
                 text = Self.cut(text, to: room)
             }

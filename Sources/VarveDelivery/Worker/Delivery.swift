@@ -163,44 +163,57 @@ final class Delivery: Sendable {
         return trouble
     }
 
+    /// How many dead letters are written at once: the producer makes one batch of them, and one
+    /// sync of the broker carries all.
+    private static let lettersAtOnce = 100
+
     /// Writes dead letters; each ends its event's way when it is durable and not before.
     private func bury(_ letters: [(PendingEvent, DeadLetter)], _ lane: Int) async {
-        for (pending, letter) in letters {
-            logger.warning(
-                "an event goes to the dead-letter topic",
-                [
-                    "event": pending.event.identity, "topic": configuration.deadLetterTopic,
-                    "reason": letter.reason.text,
-                ])
-            let record = letter.record(
-                pending.event, worker: configuration.name, sink: configuration.sink.type,
-                now: clock.wallMilliseconds())
-            var backoff = Backoff(configuration.retry)
-            while true {
-                if !queue.abandoned(of: [pending]).isEmpty {
-                    queue.end([pending], .abandoned)
-                    break
+        guard let first = letters.first else { return }
+        logger.warning(
+            "events go to the dead-letter topic",
+            [
+                "count": letters.count, "topic": configuration.deadLetterTopic,
+                "first": first.0.event.identity, "reason": first.1.reason.text,
+            ])
+        for start in stride(from: 0, to: letters.count, by: Self.lettersAtOnce) {
+            await withTaskGroup(of: Void.self) { group in
+                for (pending, letter) in letters[start...].prefix(Self.lettersAtOnce) {
+                    group.addTask { await self.bury(pending, letter, lane) }
                 }
-                do throws(ClientError) {
-                    try await writeDeadLetter(record)
-                    tally.deadLettered(1)
-                    queue.end([pending], .finished)
-                    break
-                } catch {
-                    // Until the letter is written the event waits, whatever the error (D3).
-                    let trouble = Trouble(
-                        reason: Reason("dead letter to \(configuration.deadLetterTopic): \(error)"),
-                        isPause: !error.isRetriable)
-                    let wait = trouble.isPause ? backoff.paused() : backoff.next()
-                    if tally.troubled(
-                        lane: lane, trouble, now: clock.monotonicMilliseconds(), waiting: 1)
-                    {
-                        trouble.log(
-                            logger, sink: configuration.sink.type, waiting: 1,
-                            nextTryMilliseconds: wait)
-                    }
-                    await pause(wait, while: [pending])
+            }
+        }
+    }
+
+    private func bury(_ pending: PendingEvent, _ letter: DeadLetter, _ lane: Int) async {
+        let record = letter.record(
+            pending.event, worker: configuration.name, sink: configuration.sink.type,
+            now: clock.wallMilliseconds())
+        var backoff = Backoff(configuration.retry)
+        while true {
+            if !queue.abandoned(of: [pending]).isEmpty {
+                queue.end([pending], .abandoned)
+                return
+            }
+            do throws(ClientError) {
+                try await writeDeadLetter(record)
+                tally.deadLettered(1)
+                queue.end([pending], .finished)
+                return
+            } catch {
+                // Until the letter is written the event waits, whatever the error (D3).
+                let trouble = Trouble(
+                    reason: Reason("dead letter to \(configuration.deadLetterTopic): \(error)"),
+                    isPause: !error.isRetriable)
+                let wait = trouble.isPause ? backoff.paused() : backoff.next()
+                if tally.troubled(
+                    lane: lane, trouble, now: clock.monotonicMilliseconds(), waiting: 1)
+                {
+                    trouble.log(
+                        logger, sink: configuration.sink.type, waiting: 1,
+                        nextTryMilliseconds: wait)
                 }
+                await pause(wait, while: [pending])
             }
         }
     }
