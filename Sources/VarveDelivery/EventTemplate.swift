@@ -100,7 +100,8 @@ package struct EventTemplate: Sendable {
                     switch piece {
                     case .text(let text): result += text
                     case .cut(let from, let count):
-                        result += String(decoding: time.dropFirst(from).prefix(count), as: UTF8.self)
+                        result += String(
+                            decoding: time.dropFirst(from).prefix(count), as: UTF8.self)
                     }
                 }
             }

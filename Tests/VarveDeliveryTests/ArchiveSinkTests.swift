@@ -45,7 +45,8 @@ import VarveRecords
         ]
         let events = values.enumerated().map { index, value in
             Event(
-                topic: "t", partition: 0, offset: Int64(index), timestamp: 1_767_225_600_000 + Int64(index),
+                topic: "t", partition: 0, offset: Int64(index),
+                timestamp: 1_767_225_600_000 + Int64(index),
                 key: index % 3 == 0 ? nil : index % 3 == 1 ? "key" : ByteSlice([0x80, 0x81]),
                 value: value,
                 headers: index % 2 == 0
@@ -71,7 +72,8 @@ import VarveRecords
 
     @Test func daysAndPartitionsHaveTheirOwnFiles() async throws {
         let midnight: Int64 = 1_767_225_600_000
-        let events = Event.series(0..<4, timestamp: midnight - 1) + Event.series(4..<6, timestamp: midnight)
+        let events =
+            Event.series(0..<4, timestamp: midnight - 1) + Event.series(4..<6, timestamp: midnight)
             + Event.series(6..<7, timestamp: midnight - 1) + Event.series(0..<2, partition: 1)
         _ = await sink().deliver(events)
         #expect(
@@ -90,7 +92,8 @@ import VarveRecords
         var start: Int64 = 0
         while start < 600 {
             let end = start + Int64.random(in: 1...60, using: &generator)
-            #expect(await current.deliver(Event.series(start..<end)).allSatisfy { $0 == .delivered })
+            #expect(
+                await current.deliver(Event.series(start..<end)).allSatisfy { $0 == .delivered })
             start = end
             if Int.random(in: 0..<3, using: &generator) == 0 {
                 start = max(0, start - Int64.random(in: 0...150, using: &generator))

@@ -29,7 +29,9 @@ import VarvePlatform
         var value = ""
         var word = ""
         // A key is the word before an unescaped '='; what stands before it belongs to the last value.
-        func flush() { if !key.isEmpty { fields[key] = String(value.dropLast(value.hasSuffix(" ") ? 1 : 0)) } }
+        func flush() {
+            if !key.isEmpty { fields[key] = String(value.dropLast(value.hasSuffix(" ") ? 1 : 0)) }
+        }
         while let character = rest.popFirst() {
             switch character {
             case "=":
@@ -73,8 +75,14 @@ import VarvePlatform
             text(
                 #"{"EventID":3,"Channel":"Microsoft-Windows-Sysmon/Operational","SourceName":"Microsoft-Windows-Sysmon","Hostname":"WS5","UtcTime":"2020-09-21 05:40:13.123","SourceIp":"172.18.39.5","SourcePort":"50000","DestinationIp":"172.18.39.6","DestinationPort":"135","Protocol":"tcp","Image":"C:\\Windows\\x.exe","User":"WS5\\bob","Category":"Network connection detected","Message":"Network connection detected:\r\nRuleName: -"}"#
             ))
-        #expect(header == ["CEF:0", "Microsoft", "Microsoft-Windows-Sysmon", "1", "3", "Network connection detected", "3"])
-        #expect(fields["src"] == "172.18.39.5" && fields["dst"] == "172.18.39.6" && fields["dpt"] == "135")
+        #expect(
+            header == [
+                "CEF:0", "Microsoft", "Microsoft-Windows-Sysmon", "1", "3",
+                "Network connection detected", "3",
+            ])
+        #expect(
+            fields["src"] == "172.18.39.5" && fields["dst"] == "172.18.39.6"
+                && fields["dpt"] == "135")
         #expect(fields["sproc"] == #"C:\Windows\x.exe"# && fields["suser"] == #"WS5\bob"#)
         #expect(fields["dvchost"] == "WS5" && fields["rt"] == "1600666813123")
         #expect(fields["msg"] == "Network connection detected:\r\nRuleName: -")
@@ -82,7 +90,10 @@ import VarvePlatform
 
     @Test func noEventBringsAMessageOfItsOwn() {
         var generator = SeededGenerator("noEventBringsAMessageOfItsOwn")
-        let pieces = ["\n", "\r", "\\", "|", "=", " ", "a", "CEF:0|", "\u{85}", "\u{2028}", "\u{0}", "\t", "é"]
+        let pieces = [
+            "\n", "\r", "\\", "|", "=", " ", "a", "CEF:0|", "\u{85}", "\u{2028}", "\u{0}", "\t",
+            "é",
+        ]
         for _ in 0..<500 {
             let nasty = (0..<10).map { _ in pieces.randomElement(using: &generator)! }.joined()
             var writer = ByteWriter()
@@ -95,10 +106,15 @@ import VarvePlatform
             writer.jsonString(nasty)
             writer.utf8("}")
             let result = text(writer.finish().string)
-            #expect(result.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x85 && $0.value != 0x2028 })
+            #expect(
+                result.unicodeScalars.allSatisfy {
+                    $0.value >= 0x20 && $0.value != 0x85 && $0.value != 0x2028
+                })
             let (header, fields) = parse(result)
             let plain = String(
-                nasty.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x85 || $0.value == 0x2028 ? " " : Character($0) })
+                nasty.unicodeScalars.map {
+                    $0.value < 0x20 || $0.value == 0x85 || $0.value == 0x2028 ? " " : Character($0)
+                })
             #expect(header[1] == String(plain.prefix(63)))
             #expect(header[4] == "x")
             if let message = fields["msg"] {
@@ -108,7 +124,9 @@ import VarvePlatform
     }
 
     @Test func longTextIsCutAndNothingElse() {
-        let result = text(#"{"source":{"ip":"10.0.0.1"},"message":"\#(String(repeating: "\\\\é", count: 4000))"}"#, bytesMax: 500)
+        let result = text(
+            #"{"source":{"ip":"10.0.0.1"},"message":"\#(String(repeating: "\\\\é", count: 4000))"}"#,
+            bytesMax: 500)
         #expect(result.utf8.count <= 500)
         let (_, fields) = parse(result)
         #expect(fields["src"] == "10.0.0.1")
@@ -118,7 +136,8 @@ import VarvePlatform
     @Test func severitiesComeFromNumbersAndWords() {
         for (value, severity) in [
             (#"{"event":{"severity":99}}"#, "10"), (#"{"event":{"severity":-1}}"#, "0"),
-            (#"{"log":{"level":"Critical"}}"#, "8"), (#"{"log":{"level":"what"}}"#, "3"), ("plain", "3"),
+            (#"{"log":{"level":"Critical"}}"#, "8"), (#"{"log":{"level":"what"}}"#, "3"),
+            ("plain", "3"),
         ] {
             #expect(parse(text(value)).header[6] == severity)
         }

@@ -43,9 +43,13 @@ private final class RandomSink: Sink {
                 state.violations.append("\(partition) is in two batches at once")
             }
             for partition in partitions {
-                let offsets = batch.filter { $0.topic == partition.topic && $0.partition == partition.partition }
-                    .map(\.offset)
-                if offsets != offsets.sorted() { state.violations.append("\(partition) out of order") }
+                let offsets = batch.filter {
+                    $0.topic == partition.topic && $0.partition == partition.partition
+                }
+                .map(\.offset)
+                if offsets != offsets.sorted() {
+                    state.violations.append("\(partition) out of order")
+                }
             }
         }
         let healed = isHealed.withLock { $0 }
@@ -72,7 +76,8 @@ private final class RandomSink: Sink {
         if delay > 0 { await pause(delay) }
         ledger.state.withLock { state in state.atSink.subtract(partitions) }
         for (event, verdict) in zip(batch, verdicts) where verdict == .delivered {
-            ledger.settle(TopicPartition(topic: event.topic, partition: event.partition), event.offset)
+            ledger.settle(
+                TopicPartition(topic: event.topic, partition: event.partition), event.offset)
         }
         return verdicts
     }
@@ -84,7 +89,9 @@ private func pause(_ milliseconds: Int) async {
 
 @Suite struct DeliveryModelTests {
     /// Feeds random events through queue and lanes, with rebalances, and checks every commit.
-    @Test(arguments: 1...6) func nothingIsCommittedWithoutAVerdictAndNothingIsSkipped(_ round: Int) async throws {
+    @Test(arguments: 1...6) func nothingIsCommittedWithoutAVerdictAndNothingIsSkipped(_ round: Int)
+        async throws
+    {
         var generator = SeededGenerator("nothingIsCommittedWithoutAVerdictAndNothingIsSkipped")
         for _ in 0..<round { _ = generator.next() }
         let ledger = Ledger()
@@ -101,10 +108,12 @@ private func pause(_ milliseconds: Int) async {
         configuration.transforms = []
         let queue = DeliveryQueue(
             DeliveryQueue.Limits(
-                batch: configuration.batch, lanes: configuration.concurrency, inFlightBytes: 60_000))
+                batch: configuration.batch, lanes: configuration.concurrency, inFlightBytes: 60_000)
+        )
         let letterFailures = Lock(generator)
         let delivery = VarveDelivery.Delivery(
-            configuration: configuration, sink: sink, queue: queue, tally: DeliveryTally(), logger: quiet
+            configuration: configuration, sink: sink, queue: queue, tally: DeliveryTally(),
+            logger: quiet
         ) { (record) async throws(ClientError) in
             let fails = letterFailures.withLock { Int.random(in: 0..<4, using: &$0) == 0 }
             if fails { throw ClientError.timedOut("dead letter") }
@@ -166,7 +175,9 @@ private func pause(_ milliseconds: Int) async {
         }
         func assign(_ partition: TopicPartition) {
             queue.assign([partition])
-            read[partition] = log[partition]!.firstIndex { $0 >= committed[partition] ?? 0 } ?? log[partition]!.count
+            read[partition] =
+                log[partition]!.firstIndex { $0 >= committed[partition] ?? 0 }
+                ?? log[partition]!.count
         }
         for partition in partitions { assign(partition) }
 
@@ -219,7 +230,8 @@ private func pause(_ milliseconds: Int) async {
         var configuration = WorkerConfiguration(
             name: "w", topics: ["t"], sink: .sqlite(SQLiteConfiguration(path: "unused")))
         configuration.batch = BatchLimits(events: 10, bytes: 1 << 20, ageMilliseconds: 5)
-        configuration.retry = RetryPolicy(firstMilliseconds: 1, maxMilliseconds: 5, pausedMilliseconds: 20)
+        configuration.retry = RetryPolicy(
+            firstMilliseconds: 1, maxMilliseconds: 5, pausedMilliseconds: 20)
         try change(&configuration)
         let queue = DeliveryQueue(
             DeliveryQueue.Limits(batch: configuration.batch, lanes: 1, inFlightBytes: 1 << 20))
@@ -261,12 +273,16 @@ private func pause(_ milliseconds: Int) async {
 
     @Test func aDeadLetterIsTheOriginalWithItsReason() async throws {
         let letters = Lock<[Record]>([])
-        let sink = ScriptedSink { $0.offset == 1 ? .deadLetter(Reason("mapper says no", httpStatus: 400)) : .delivered }
+        let sink = ScriptedSink {
+            $0.offset == 1 ? .deadLetter(Reason("mapper says no", httpStatus: 400)) : .delivered
+        }
         let (queue, delivery, tally) = try delivery(
             sink,
-            { $0.transforms = try WorkerConfiguration.decode(
-                #"{name: "w", topics: ["t"], sink: {type: "sqlite", path: "x"}, transforms: [{type: "add", fields: {x: 1}}]}"#
-            ).transforms }, letters: letters)
+            {
+                $0.transforms = try WorkerConfiguration.decode(
+                    #"{name: "w", topics: ["t"], sink: {type: "sqlite", path: "x"}, transforms: [{type: "add", fields: {x: 1}}]}"#
+                ).transforms
+            }, letters: letters)
         let partition = TopicPartition(topic: "t", partition: 0)
         queue.assign([partition])
         let original = Record(
@@ -282,7 +298,8 @@ private func pause(_ milliseconds: Int) async {
         #expect(letter.timestamp == 77)
         #expect(letter.headers.first == original.headers.first)
         let headers = Dictionary(
-            letter.headers.map { ($0.name.string, $0.value?.string ?? "") }, uniquingKeysWith: { first, _ in first })
+            letter.headers.map { ($0.name.string, $0.value?.string ?? "") },
+            uniquingKeysWith: { first, _ in first })
         #expect(headers["__connect.errors.topic"] == "t")
         #expect(headers["__connect.errors.partition"] == "0")
         #expect(headers["__connect.errors.offset"] == "1")
@@ -301,9 +318,11 @@ private func pause(_ milliseconds: Int) async {
         let sink = ScriptedSink { _ in .delivered }
         let (queue, delivery, tally) = try delivery(
             sink,
-            { $0.transforms = try WorkerConfiguration.decode(
-                #"{name: "w", topics: ["t"], sink: {type: "sqlite", path: "x"}, transforms: [{type: "drop", if: {field: "d", exists: true}}, {type: "parse", required: true}]}"#
-            ).transforms }, letters: letters)
+            {
+                $0.transforms = try WorkerConfiguration.decode(
+                    #"{name: "w", topics: ["t"], sink: {type: "sqlite", path: "x"}, transforms: [{type: "drop", if: {field: "d", exists: true}}, {type: "parse", required: true}]}"#
+                ).transforms
+            }, letters: letters)
         let partition = TopicPartition(topic: "t", partition: 0)
         queue.assign([partition])
         feed(
@@ -320,7 +339,10 @@ private func pause(_ milliseconds: Int) async {
         #expect(sink.calls.withLock { $0 } == [[2]])
         let letter = try #require(letters.withLock { $0.first })
         #expect(letter.value == "no JSON")
-        #expect(letter.headers.contains { $0.name == "__connect.errors.stage" && $0.value == "TRANSFORMATION" })
+        #expect(
+            letter.headers.contains {
+                $0.name == "__connect.errors.stage" && $0.value == "TRANSFORMATION"
+            })
         var status = WorkerStatus(name: "w", group: "g")
         tally.describe(&status)
         #expect(status.dropped == 1 && status.deadLettered == 1 && status.delivered == 1)
@@ -329,7 +351,8 @@ private func pause(_ milliseconds: Int) async {
     @Test func aPausedSinkIsShownAndLosesNothing() async throws {
         let isPaused = Lock(true)
         let sink = ScriptedSink { _ in
-            isPaused.withLock { $0 } ? .pause(Reason("token disabled", httpStatus: 403)) : .delivered
+            isPaused.withLock { $0 }
+                ? .pause(Reason("token disabled", httpStatus: 403)) : .delivered
         }
         let (queue, delivery, tally) = try delivery(sink)
         let partition = TopicPartition(topic: "t", partition: 0)
@@ -391,7 +414,9 @@ private func pause(_ milliseconds: Int) async {
                     FetchedRecords(
                         topic: "t", partition: 0,
                         records: offsets.map {
-                            Record(offset: $0, timestamp: 0, value: ByteSlice(String(repeating: "x", count: bytes)))
+                            Record(
+                                offset: $0, timestamp: 0,
+                                value: ByteSlice(String(repeating: "x", count: bytes)))
                         }, nextOffset: offsets.upperBound, highWatermark: 100)
                 ], now: 1000)
         }

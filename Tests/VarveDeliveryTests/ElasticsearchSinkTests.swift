@@ -119,11 +119,15 @@ extension GzipBody {
             ])
     }
 
-    @Test(arguments: [true, false]) func requestsAreCompressedWhereAsked(_ gzip: Bool) async throws {
-        let (_, requests) = try await deliver(Event.series(0..<3), { $0.gzip = gzip && GzipBody.isBuiltIn }) {
+    @Test(arguments: [true, false]) func requestsAreCompressedWhereAsked(_ gzip: Bool) async throws
+    {
+        let (_, requests) = try await deliver(
+            Event.series(0..<3), { $0.gzip = gzip && GzipBody.isBuiltIn }
+        ) {
             _ in Self.answer([Self.item(201), Self.item(201), Self.item(201)])
         }
-        #expect((requests.first?.headers["content-encoding"] == "gzip") == (gzip && GzipBody.isBuiltIn))
+        #expect(
+            (requests.first?.headers["content-encoding"] == "gzip") == (gzip && GzipBody.isBuiltIn))
         #expect(Self.actions(try #require(requests.first)).count == 3)
     }
 
@@ -157,7 +161,9 @@ extension GzipBody {
         #expect(!verdicts[3].isWaiting && verdicts[3] != .delivered)
     }
 
-    @Test(arguments: [429, 500, 502, 503, 504, 408]) func theWholeBatchWaits(_ status: Int) async throws {
+    @Test(arguments: [429, 500, 502, 503, 504, 408]) func theWholeBatchWaits(_ status: Int)
+        async throws
+    {
         let (verdicts, _) = try await deliver(Event.series(0..<3)) { _ in .status(status, "busy") }
         for verdict in verdicts {
             guard case .retry(let reason) = verdict else {
@@ -169,7 +175,9 @@ extension GzipBody {
     }
 
     @Test(arguments: [401, 403, 404, 405]) func theSinkPauses(_ status: Int) async throws {
-        let (verdicts, requests) = try await deliver(Event.series(0..<3)) { _ in .status(status, "no") }
+        let (verdicts, requests) = try await deliver(Event.series(0..<3)) { _ in
+            .status(status, "no")
+        }
         #expect(requests.count == 1)
         for verdict in verdicts {
             guard case .pause = verdict else {

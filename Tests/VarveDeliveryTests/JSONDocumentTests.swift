@@ -14,7 +14,10 @@ import VarvePlatform
                 members[name.string] = shown(member)
                 return true
             }
-            return "{" + members.sorted { $0.key < $1.key }.map { "\($0.key.debugDescription):\($0.value)" }
+            return "{"
+                + members.sorted { $0.key < $1.key }.map {
+                    "\($0.key.debugDescription):\($0.value)"
+                }
                 .joined(separator: ",") + "}"
         case .array: return "[" + value.elements.map(shown).joined(separator: ",") + "]"
         case .string: return value.string!.debugDescription
@@ -27,7 +30,10 @@ import VarvePlatform
     private func shown(_ value: Any) -> String {
         switch value {
         case let object as [String: Any]:
-            "{" + object.sorted { $0.key < $1.key }.map { "\($0.key.debugDescription):\(shown($0.value))" }
+            "{"
+                + object.sorted { $0.key < $1.key }.map {
+                    "\($0.key.debugDescription):\(shown($0.value))"
+                }
                 .joined(separator: ",") + "}"
         case let array as [Any]: "[" + array.map { shown($0) }.joined(separator: ",") + "]"
         case let text as String: text.debugDescription
@@ -63,15 +69,17 @@ import VarvePlatform
         case 4: return ["0", "-0", "1e3", "1E-2", "12.5e+1"].randomElement(using: &generator)!
         case 5: return randomString(&generator)
         case 6:
-            return "[" + (0..<Int.random(in: 0..<5, using: &generator)).map { _ in
-                randomValue(depth - 1, &generator)
-            }.joined(separator: "," + space) + space + "]"
+            return "["
+                + (0..<Int.random(in: 0..<5, using: &generator)).map { _ in
+                    randomValue(depth - 1, &generator)
+                }.joined(separator: "," + space) + space + "]"
         default:
             // Names are numbered, because readers differ on names that stand twice.
-            return "{" + (0..<Int.random(in: 0..<5, using: &generator)).map { index in
-                "\"k\(index)" + randomString(&generator).dropFirst() + space + ":"
-                    + randomValue(depth - 1, &generator)
-            }.joined(separator: ",") + "}"
+            return "{"
+                + (0..<Int.random(in: 0..<5, using: &generator)).map { index in
+                    "\"k\(index)" + randomString(&generator).dropFirst() + space + ":"
+                        + randomValue(depth - 1, &generator)
+                }.joined(separator: ",") + "}"
         }
     }
 
@@ -103,7 +111,8 @@ import VarvePlatform
 
     @Test func refusesAndAcceptsMutatedDocumentsAsFoundationDoes() {
         var generator = SeededGenerator("refusesAndAcceptsMutatedDocumentsAsFoundationDoes")
-        let interesting = Array("{}[]\",:\\u0123456789eE+-.truefalsn \n\t".utf8) + [0x80, 0xC3, 0xFF]
+        let interesting =
+            Array("{}[]\",:\\u0123456789eE+-.truefalsn \n\t".utf8) + [0x80, 0xC3, 0xFF]
         var accepted = 0
         for _ in 0..<6000 {
             var text = Array(randomValue(3, &generator).utf8)
@@ -135,7 +144,8 @@ import VarvePlatform
 
     @Test func takesAnyBytesWithoutTrapping() {
         var generator = SeededGenerator("takesAnyBytesWithoutTrapping")
-        let alphabet = Array("{}[]\",:\\u00dD89aAfF-+.eE truefalsn".utf8) + [0, 0xC2, 0xE0, 0xF4, 0xFF]
+        let alphabet =
+            Array("{}[]\",:\\u00dD89aAfF-+.eE truefalsn".utf8) + [0, 0xC2, 0xE0, 0xF4, 0xFF]
         for round in 0..<20_000 {
             let bytes = (0..<Int.random(in: 0..<40, using: &generator)).map { _ in
                 round % 2 == 0
@@ -155,7 +165,8 @@ import VarvePlatform
 
     @Test func depthIsBounded() {
         func nested(_ depth: Int) -> [UInt8] {
-            Array((String(repeating: "[", count: depth) + String(repeating: "]", count: depth)).utf8)
+            Array(
+                (String(repeating: "[", count: depth) + String(repeating: "]", count: depth)).utf8)
         }
         #expect(ours(nested(JSONDocument.depthMax)) != nil)
         #expect(throws: VarveDelivery.JSONError.tooDeep(position: JSONDocument.depthMax)) {
@@ -176,7 +187,8 @@ import VarvePlatform
 
     @Test func refusesWhatIsNoUTF8() {
         for bytes: [UInt8] in [
-            [0x80], [0xC0, 0x80], [0xC3], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80],
+            [0x80], [0xC0, 0x80], [0xC3], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80],
+            [0xF5, 0x80, 0x80, 0x80],
             [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82], [0xFF],
         ] {
             #expect(ours([0x22] + bytes + [0x22]) == nil)

@@ -11,7 +11,8 @@ import VarvePlatform
     @Test func untouchedValuesStayByteForByte() throws {
         var object = try object(#"{"a":1.50,"b":"\u00e9","c":[1, 2],"d":{"e":1e400}}"#)
         object.set("f", to: "x")
-        #expect(object.text.string == #"{"a":1.50,"b":"\u00e9","c":[1, 2],"d":{"e":1e400},"f":"x"}"#)
+        #expect(
+            object.text.string == #"{"a":1.50,"b":"\u00e9","c":[1, 2],"d":{"e":1e400},"f":"x"}"#)
     }
 
     @Test func setMakesTheObjectsOnTheWay() throws {

@@ -66,7 +66,8 @@ private final class KillingFile: DiskFile {
             try disk.spend("pwrite")
         } catch {
             // Killed in the middle of the call: half of it is there.
-            try inner.write(UnsafeRawBufferPointer(rebasing: bytes[..<(bytes.count / 2)]), at: position)
+            try inner.write(
+                UnsafeRawBufferPointer(rebasing: bytes[..<(bytes.count / 2)]), at: position)
             throw error
         }
         try inner.write(bytes, at: position)

@@ -26,11 +26,15 @@
 
         @Test func searchFindsWordsValuesAndSigns() async throws {
             _ = await deliver([
-                .text(#"{"user":"Jürgen","cmd":"C:\\Windows\\System32\\cmd.exe\tpower\u0073hell","ip":"10.0.0.5"}"#, offset: 0),
+                .text(
+                    #"{"user":"Jürgen","cmd":"C:\\Windows\\System32\\cmd.exe\tpower\u0073hell","ip":"10.0.0.5"}"#,
+                    offset: 0),
                 .text("plain line from 10.0.0.50\n", offset: 1),
                 .text(#"{"code":4625,"nested":{"deep":["failed logon"]}}"#, offset: 2),
                 Event(topic: "zeek", partition: 0, offset: 3, timestamp: -1, value: nil),
-                Event(topic: "zeek", partition: 0, offset: 4, timestamp: 1, value: ByteSlice([0xFF, 0x41])),
+                Event(
+                    topic: "zeek", partition: 0, offset: 4, timestamp: 1,
+                    value: ByteSlice([0xFF, 0x41])),
             ])
             func offsets(_ query: String) throws -> [Int64] {
                 try SearchIndex.search(path: path, query: query, limit: 10).map(\.offset)
@@ -50,9 +54,12 @@
         }
 
         @Test func hitsCarryTheEventAndASnippet() async throws {
-            let long = String(repeating: "filler ", count: 60) + "needle" + String(repeating: " hay", count: 60)
+            let long =
+                String(repeating: "filler ", count: 60) + "needle"
+                + String(repeating: " hay", count: 60)
             _ = await deliver([.text(#"{"m":"\#(long)"}"#, offset: 9)])
-            let hit = try #require(try SearchIndex.search(path: path, query: "NEEDLE", limit: 1).first)
+            let hit = try #require(
+                try SearchIndex.search(path: path, query: "NEEDLE", limit: 1).first)
             #expect(hit.topic == "zeek" && hit.partition == 0 && hit.offset == 9)
             #expect(hit.timestamp == 1_767_225_600_123)
             #expect(hit.value?.string == #"{"m":"\#(long)"}"#)
@@ -62,13 +69,18 @@
 
         @Test func theLimitKeepsTheNewest() async throws {
             _ = await deliver(Event.series(0..<30))
-            #expect(try SearchIndex.search(path: path, query: "event", limit: 3).map(\.offset) == [29, 28, 27])
+            #expect(
+                try SearchIndex.search(path: path, query: "event", limit: 3).map(\.offset) == [
+                    29, 28, 27,
+                ])
         }
 
         @Test func bytesThatAreNoTextComeBackWhole() async throws {
             let bytes = ByteSlice([0x41, 0x00, 0xFF, 0x42])
             _ = await deliver([
-                Event(topic: "t", partition: 0, offset: 0, timestamp: 0, key: ByteSlice([0xFE]), value: bytes)
+                Event(
+                    topic: "t", partition: 0, offset: 0, timestamp: 0, key: ByteSlice([0xFE]),
+                    value: bytes)
             ])
             let hit = try #require(try SearchIndex.search(path: path, query: "B", limit: 1).first)
             #expect(hit.value == bytes)

@@ -16,7 +16,9 @@ import VarvePlatform
         let broker = try Broker(
             BrokerConfiguration(
                 dataDirectory: directory.path + "/data", listen: ["127.0.0.1:0"],
-                settings: ["group.initial.rebalance.delay.ms": "0", "group.min.session.timeout.ms": "1000"]))
+                settings: [
+                    "group.initial.rebalance.delay.ms": "0", "group.min.session.timeout.ms": "1000",
+                ]))
         try broker.start()
         try broker.createTopic("zeek", partitions: 2)
         for partition in 0..<2 {
@@ -30,7 +32,8 @@ import VarvePlatform
             let identities = request.body.split(separator: "\n").compactMap { line -> String? in
                 guard line.hasPrefix(#"{"create":"#) else { return nil }
                 do {
-                    return try JSONDocument(ByteSlice(String(line))).root.field("create._id")?.string
+                    return try JSONDocument(ByteSlice(String(line))).root.field("create._id")?
+                        .string
                 } catch {
                     return nil
                 }
@@ -39,12 +42,16 @@ import VarvePlatform
             case .busy: return .status(503, "busy")
             case .forbidden: return .status(403, "who are you?")
             case .itemsBusy:
-                return .status(200, #"{"items":[\#(identities.map { _ in #"{"create":{"status":429}}"# }.joined(separator: ","))]}"#)
+                return .status(
+                    200,
+                    #"{"items":[\#(identities.map { _ in #"{"create":{"status":429}}"# }.joined(separator: ","))]}"#
+                )
             case .well:
                 let items = identities.map { identity -> String in
                     // Every tenth event is one that the index does not take.
                     if identity.hasSuffix("7") {
-                        return #"{"create":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"no"}}}"#
+                        return
+                            #"{"create":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"no"}}}"#
                     }
                     let isNew = stored.withLock { stored in
                         stored[identity, default: 0] += 1
@@ -58,12 +65,14 @@ import VarvePlatform
         var search = WorkerConfiguration(
             name: "search", topics: ["zeek"],
             sink: .elasticsearch(ElasticsearchConfiguration(urls: [server.url])))
-        search.retry = RetryPolicy(firstMilliseconds: 5, maxMilliseconds: 40, pausedMilliseconds: 60)
+        search.retry = RetryPolicy(
+            firstMilliseconds: 5, maxMilliseconds: 40, pausedMilliseconds: 60)
         search.batch.ageMilliseconds = 20
         search.commitMilliseconds = 50
         search.sessionTimeoutMilliseconds = 2000
         let worker = try Worker(
-            configuration: search, bootstrap: [Endpoint(host: "127.0.0.1", port: broker.port)], logger: quiet)
+            configuration: search, bootstrap: [Endpoint(host: "127.0.0.1", port: broker.port)],
+            logger: quiet)
         let run = Task { try await worker.run() }
         func waitFor(_ condition: () -> Bool) async throws -> Bool {
             for _ in 0..<2000 where !condition() { try await Task.sleep(for: .milliseconds(10)) }
@@ -76,7 +85,11 @@ import VarvePlatform
         #expect(try await waitFor { worker.status.state == .paused })
         #expect(worker.status.delivered == 0)
         mood.withLock { $0 = .well }
-        #expect(try await waitFor { worker.status.lag == 0 && worker.status.partitions.allSatisfy { $0.finishedOffset == 300 } })
+        #expect(
+            try await waitFor {
+                worker.status.lag == 0
+                    && worker.status.partitions.allSatisfy { $0.finishedOffset == 300 }
+            })
         worker.stop()
         try await run.value
         server.stop()
@@ -90,7 +103,9 @@ import VarvePlatform
         #expect(try broker.endOffset(topic: "search.dead-letter") == 60)
         let letter = try #require(try broker.read(topic: "search.dead-letter", from: 0).first)
         let reason = letter.headers.first { $0.name == "varve.reason" }?.value
-        #expect(String(decoding: reason ?? [], as: UTF8.self) == "item status 400: mapper_parsing_exception: no")
+        #expect(
+            String(decoding: reason ?? [], as: UTF8.self)
+                == "item status 400: mapper_parsing_exception: no")
         try broker.stop()
     }
 }

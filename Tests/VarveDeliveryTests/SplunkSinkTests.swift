@@ -10,7 +10,8 @@ import VarvePlatform
     private static func identities(_ request: StubRequest) -> [String] {
         request.body.split(separator: "\n").compactMap { line in
             do {
-                return try JSONDocument(ByteSlice(String(line))).root.field("fields.varve_id")?.string
+                return try JSONDocument(ByteSlice(String(line))).root.field("fields.varve_id")?
+                    .string
             } catch {
                 Issue.record("\(line)")
                 return nil
@@ -63,7 +64,8 @@ import VarvePlatform
             let identities = Self.identities(request)
             if let index = identities.firstIndex(where: bad.contains) {
                 return .status(
-                    400, #"{"text":"Invalid data format","code":6,"invalid-event-number":\#(index)}"#)
+                    400,
+                    #"{"text":"Invalid data format","code":6,"invalid-event-number":\#(index)}"#)
             }
             return Self.success
         }
@@ -72,10 +74,15 @@ import VarvePlatform
             #expect((verdict == .delivered) == !bad.contains("zeek-0-\(index)"))
             #expect(!verdict.isWaiting)
         }
-        #expect(Self.identities(requests[2]) == ["zeek-0-0", "zeek-0-1", "zeek-0-3", "zeek-0-4", "zeek-0-6", "zeek-0-7"])
+        #expect(
+            Self.identities(requests[2]) == [
+                "zeek-0-0", "zeek-0-1", "zeek-0-3", "zeek-0-4", "zeek-0-6", "zeek-0-7",
+            ])
     }
 
-    @Test(arguments: [#"{"text":"Invalid data format","code":6}"#, #"{"code":6,"invalid-event-number":99}"#, "x"])
+    @Test(arguments: [
+        #"{"text":"Invalid data format","code":6}"#, #"{"code":6,"invalid-event-number":99}"#, "x",
+    ])
     func withoutAUsableNumberTheBatchIsBisected(_ body: String) async throws {
         let (verdicts, _) = try await deliver(Event.series(0..<7)) { request in
             Self.identities(request).contains("zeek-0-4") ? .status(400, body) : Self.success
@@ -94,7 +101,8 @@ import VarvePlatform
     }
 
     @Test(arguments: [
-        (403, 1), (401, 2), (401, 3), (403, 4), (400, 7), (400, 10), (400, 11), (400, 14), (400, 16), (404, 0),
+        (403, 1), (401, 2), (401, 3), (403, 4), (400, 7), (400, 10), (400, 11), (400, 14),
+        (400, 16), (404, 0),
     ])
     func credentialsAndConfigurationPause(_ status: Int, _ code: Int) async throws {
         let (verdicts, requests) = try await deliver(Event.series(0..<2)) { _ in
@@ -123,7 +131,9 @@ import VarvePlatform
     }
 
     @Test func aSuccessThatIsNotHECsIsNone() async throws {
-        let (verdicts, _) = try await deliver(Event.series(0..<1)) { _ in .status(200, "<html>login</html>") }
+        let (verdicts, _) = try await deliver(Event.series(0..<1)) { _ in
+            .status(200, "<html>login</html>")
+        }
         #expect(verdicts[0].isWaiting)
     }
 }

@@ -145,7 +145,8 @@ final class StubHTTPServer: Sendable {
         server = StubServer { connection in
             while let head = connection.read(until: "\r\n\r\n") {
                 var lines = head.components(separatedBy: "\r\n")
-                let target = lines.removeFirst().components(separatedBy: " ").dropFirst().first ?? ""
+                let target =
+                    lines.removeFirst().components(separatedBy: " ").dropFirst().first ?? ""
                 var headers: [String: String] = [:]
                 for line in lines {
                     let parts = line.components(separatedBy: ": ")

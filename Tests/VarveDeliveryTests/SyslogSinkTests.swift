@@ -47,7 +47,10 @@ import VarvePlatform
         server.stop()
         let messages = try #require(all)
         for (index, message) in messages.enumerated() {
-            #expect(message.hasPrefix("<134>1 2026-01-01T00:00:00.123Z - varve - - - CEF:0|Varve|Varve|1|zeek|line one|3|"))
+            #expect(
+                message.hasPrefix(
+                    "<134>1 2026-01-01T00:00:00.123Z - varve - - - CEF:0|Varve|Varve|1|zeek|line one|3|"
+                ))
             #expect(message.hasSuffix(#"msg=line one\nline two \#(index)"#))
             #expect(message.contains("externalId=zeek-0-\(index) "))
             #expect(!message.contains("\n"))
@@ -57,7 +60,8 @@ import VarvePlatform
 
     @Test func aReceiverThatIsGoneOrHangsUpMeansRetry() async throws {
         let gone = SyslogSink(
-            SyslogConfiguration(destination: .tcp(Endpoint(host: "127.0.0.1", port: 1))), disk: PosixDisk())
+            SyslogConfiguration(destination: .tcp(Endpoint(host: "127.0.0.1", port: 1))),
+            disk: PosixDisk())
         #expect(await gone.deliver(Event.series(0..<2)).areAllWaiting)
 
         // The first connection ends after two messages, the second takes all.
@@ -78,7 +82,10 @@ import VarvePlatform
         let sink = SyslogSink(
             SyslogConfiguration(destination: .tcp(Endpoint(host: "127.0.0.1", port: server.port))),
             disk: PosixDisk())
-        let large = (0..<20_000).map { Event.text("{\"message\":\"\($0) \(String(repeating: "x", count: 400))\"}", offset: Int64($0)) }
+        let large = (0..<20_000).map {
+            Event.text(
+                "{\"message\":\"\($0) \(String(repeating: "x", count: 400))\"}", offset: Int64($0))
+        }
         #expect(await sink.deliver(large).areAllWaiting)
         #expect(await sink.deliver(Event.series(0..<5)).allSatisfy { $0 == .delivered })
         #expect(received.wait(timeoutMilliseconds: 5000) { $0.count == 7 ? true : nil } == true)
@@ -114,7 +121,9 @@ import VarvePlatform
         configuration.timeoutMilliseconds = 400
         configuration.messageBytesMax = 1 << 20
         let sink = SyslogSink(configuration, disk: PosixDisk())
-        let events = (0..<5).map { Event.text(String(repeating: "x", count: 400_000), offset: Int64($0)) }
+        let events = (0..<5).map {
+            Event.text(String(repeating: "x", count: 400_000), offset: Int64($0))
+        }
         let start = SystemClock().monotonicMilliseconds()
         #expect(await sink.deliver(events).areAllWaiting)
         #expect(SystemClock().monotonicMilliseconds() - start < 5000)
@@ -128,7 +137,9 @@ import VarvePlatform
         #expect(await sink.deliver(Event.series(0..<2)).allSatisfy { $0 == .delivered })
         await sink.close()
         let file = try PosixDisk().open(path, .readWrite)
-        try ByteSlice("<134>1 half a li").withUnsafeBytes { try file.write($0, at: try file.size()) }
+        try ByteSlice("<134>1 half a li").withUnsafeBytes {
+            try file.write($0, at: try file.size())
+        }
         #expect(await fileSink(path).deliver(Event.series(2..<3)) == [.delivered])
         let lines = try content(path).split(separator: "\n", omittingEmptySubsequences: false)
         #expect(lines.count == 4 && lines[3].isEmpty)
@@ -147,7 +158,9 @@ import VarvePlatform
                 else { break }
                 done = end
             }
-            #expect(await fileSink(path).deliver(Event.series(done..<8)).allSatisfy { $0 == .delivered })
+            #expect(
+                await fileSink(path).deliver(Event.series(done..<8)).allSatisfy { $0 == .delivered }
+            )
             let lines = try content(path).split(separator: "\n")
             var expected: Int64 = 0
             for line in lines {

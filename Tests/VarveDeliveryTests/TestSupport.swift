@@ -31,7 +31,8 @@ final class TemporaryDirectory: Sendable {
     let path: String
 
     init() {
-        path = FileManager.default.temporaryDirectory
+        path =
+            FileManager.default.temporaryDirectory
             .appendingPathComponent("varve-delivery-\(UUID().uuidString)").path
         do {
             try FileManager.default.createDirectory(

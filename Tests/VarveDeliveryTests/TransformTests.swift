@@ -10,7 +10,8 @@ import VarvePlatform
 
     @Test func withoutTransformsTheBytesStay() throws {
         let value = "{ \"a\" : 1 }\r\n"
-        #expect(try TransformPipeline([any Transform]()).apply(.text(value))?.value?.string == value)
+        #expect(
+            try TransformPipeline([any Transform]()).apply(.text(value))?.value?.string == value)
     }
 
     @Test func parseTakesTheTextInAFieldApart() throws {
@@ -47,13 +48,17 @@ import VarvePlatform
             try apply(
                 #"{type: "add", fields: {"a": 1, "labels.site": "north", "index": "%{topic}-%{+YYYY.MM.dd}", "none": "%{missing}", "n": null, "l": [1, "x"]}}"#,
                 #"{"a":0}"#)
-                == #"{"a":0,"index":"zeek-2026.01.01","l":[1,"x"],"labels":{"site":"north"},"n":null}"#)
-        #expect(try apply(#"{type: "add", fields: {"a": true}, overwrite: true}"#, #"{"a":0}"#) == #"{"a":true}"#)
+                == #"{"a":0,"index":"zeek-2026.01.01","l":[1,"x"],"labels":{"site":"north"},"n":null}"#
+        )
+        #expect(
+            try apply(#"{type: "add", fields: {"a": true}, overwrite: true}"#, #"{"a":0}"#)
+                == #"{"a":true}"#)
     }
 
     @Test func removeTakesFieldsAway() throws {
         #expect(
-            try apply(#"{type: "remove", fields: ["a.b", "c", "d"]}"#, #"{"a":{"b":1,"x":2},"c":3}"#)
+            try apply(
+                #"{type: "remove", fields: ["a.b", "c", "d"]}"#, #"{"a":{"b":1,"x":2},"c":3}"#)
                 == #"{"a":{"x":2}}"#)
     }
 
@@ -87,7 +92,8 @@ import VarvePlatform
         ("{}", "a condition asks exactly one of"), (#"{field: "a"}"#, "exactly one of"),
         (#"{field: "a", equals: 1, in: []}"#, "exactly one of"),
         (#"{topic: "a", field: "b"}"#, "if.field: has no place here"),
-        (#"{equals: 1}"#, "field"), (#"{field: "a", equal: 1}"#, "if.equal: unknown key; did you mean equals?"),
+        (#"{equals: 1}"#, "field"),
+        (#"{field: "a", equal: 1}"#, "if.equal: unknown key; did you mean equals?"),
         (#"{field: "a", cidr: ["10.0.0.0/33"]}"#, "'10.0.0.0/33' is no network"),
     ])
     func refusesConditions(_ condition: String, _ problem: String) {
@@ -101,7 +107,8 @@ import VarvePlatform
     @Test func localityTellsOursFromTheirs() throws {
         let configuration = #"{type: "locality", networks: ["10.0.0.0/8", "2001:db8::/32"]}"#
         #expect(
-            try apply(configuration, #"{"source":{"ip":"10.1.1.1"},"destination":{"ip":"8.8.8.8"}}"#)
+            try apply(
+                configuration, #"{"source":{"ip":"10.1.1.1"},"destination":{"ip":"8.8.8.8"}}"#)
                 == #"{"source":{"ip":"10.1.1.1","locality":"local"},"destination":{"ip":"8.8.8.8","locality":"remote"},"network":{"direction":"outbound"}}"#
         )
         #expect(
@@ -112,10 +119,13 @@ import VarvePlatform
             ("1.1.1.1", "2.2.2.2", "external"),
         ] {
             let result = try apply(
-                configuration, #"{"source":{"ip":"\#(source)"},"destination":{"ip":"\#(destination)"}}"#)
+                configuration,
+                #"{"source":{"ip":"\#(source)"},"destination":{"ip":"\#(destination)"}}"#)
             #expect(result?.contains(#""direction":"\#(direction)""#) == true)
         }
-        #expect(try apply(configuration, #"{"source":{"ip":"no address"}}"#) == #"{"source":{"ip":"no address"}}"#)
+        #expect(
+            try apply(configuration, #"{"source":{"ip":"no address"}}"#)
+                == #"{"source":{"ip":"no address"}}"#)
     }
 
     @Test func networksComeFromAZeekFile() throws {

@@ -132,7 +132,8 @@ import VarvePlatform
 
     @Test func secretsComeFromFilesAndAreNotShown() throws {
         let directory = TemporaryDirectory()
-        try Data("s3cret\nsecond line\n".utf8).write(to: URL(fileURLWithPath: directory.path + "/token"))
+        try Data("s3cret\nsecond line\n".utf8).write(
+            to: URL(fileURLWithPath: directory.path + "/token"))
         let worker = try WorkerConfiguration.decode(
             #"{name: "a", topics: ["t"], sink: {type: "splunk", url: "http://a", token: "file:\#(directory.path)/token"}}"#
         )

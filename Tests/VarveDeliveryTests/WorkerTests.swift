@@ -55,7 +55,9 @@ private final class MemorySink: Sink {
     let state = Lock(State())
     let behave: @Sendable (Event) -> Verdict
 
-    init(_ behave: @escaping @Sendable (Event) -> Verdict = { _ in .delivered }) { self.behave = behave }
+    init(_ behave: @escaping @Sendable (Event) -> Verdict = { _ in .delivered }) {
+        self.behave = behave
+    }
 
     func deliver(_ batch: [Event]) async -> [Verdict] {
         let verdicts = batch.map(behave)
@@ -79,7 +81,8 @@ private final class MemorySink: Sink {
         result.batch.ageMilliseconds = 20
         result.batch.events = 50
         result.commitMilliseconds = 50
-        result.retry = RetryPolicy(firstMilliseconds: 5, maxMilliseconds: 50, pausedMilliseconds: 100)
+        result.retry = RetryPolicy(
+            firstMilliseconds: 5, maxMilliseconds: 50, pausedMilliseconds: 100)
         result.sessionTimeoutMilliseconds = 2000
         result.shutdownMilliseconds = 3000
         return result
@@ -110,7 +113,8 @@ private final class MemorySink: Sink {
         try broker.broker.createTopic("zeek", partitions: 3)
         for partition in 0..<3 { try broker.append(0..<200, partition: partition) }
         let sink = MemorySink()
-        let first = Worker(configuration: configuration(), bootstrap: [broker.endpoint], sink: sink, logger: quiet)
+        let first = Worker(
+            configuration: configuration(), bootstrap: [broker.endpoint], sink: sink, logger: quiet)
         let run = start(first)
         #expect(try await waitFor { sink.count == 600 })
         #expect(first.status.state == .running)
@@ -121,22 +125,29 @@ private final class MemorySink: Sink {
         #expect(first.status.delivered == 600)
 
         for partition in 0..<3 { try broker.append(200..<250, partition: partition) }
-        let second = Worker(configuration: configuration(), bootstrap: [broker.endpoint], sink: sink, logger: quiet)
+        let second = Worker(
+            configuration: configuration(), bootstrap: [broker.endpoint], sink: sink, logger: quiet)
         let again = start(second)
         #expect(try await waitFor { sink.count == 750 })
         second.stop()
         #expect(await again.value == nil)
         // A clean stop commits everything, so nothing came twice; and each partition in order.
         #expect(sink.doubled == 0)
-        for offsets in sink.state.withLock({ $0.order.values }) { #expect(offsets == offsets.sorted()) }
+        for offsets in sink.state.withLock({ $0.order.values }) {
+            #expect(offsets == offsets.sorted())
+        }
     }
 
     @Test func deadLettersStandInTheirTopicBeforeTheCommit() async throws {
         let broker = try TestBroker()
         try broker.broker.createTopic("zeek")
         try broker.append(0..<100)
-        let sink = MemorySink { $0.offset % 10 == 3 ? .deadLetter(Reason("no", httpStatus: 400)) : .delivered }
-        let worker = Worker(configuration: configuration("siem"), bootstrap: [broker.endpoint], sink: sink, logger: quiet)
+        let sink = MemorySink {
+            $0.offset % 10 == 3 ? .deadLetter(Reason("no", httpStatus: 400)) : .delivered
+        }
+        let worker = Worker(
+            configuration: configuration("siem"), bootstrap: [broker.endpoint], sink: sink,
+            logger: quiet)
         let run = start(worker)
         #expect(try await waitFor { worker.status.partitions.first?.finishedOffset == 100 })
         worker.stop()
@@ -146,7 +157,10 @@ private final class MemorySink: Sink {
         #expect(letters.count == 10)
         for letter in letters {
             let offset = letter.headers.first { $0.name == "__connect.errors.offset" }?.value
-            #expect(letter.text == #"{"n":\#(String(decoding: offset ?? [], as: UTF8.self)),"message":"event \#(String(decoding: offset ?? [], as: UTF8.self))"}"#)
+            #expect(
+                letter.text
+                    == #"{"n":\#(String(decoding: offset ?? [], as: UTF8.self)),"message":"event \#(String(decoding: offset ?? [], as: UTF8.self))"}"#
+            )
         }
         #expect(worker.status.deadLettered == 10)
     }
@@ -156,10 +170,15 @@ private final class MemorySink: Sink {
         try broker.broker.createTopic("zeek", partitions: 4)
         for partition in 0..<4 { try broker.append(0..<100, partition: partition) }
         let sink = MemorySink()
-        let first = Worker(configuration: configuration(), bootstrap: [broker.endpoint], sink: sink, logger: quiet)
-        let second = Worker(configuration: configuration(), bootstrap: [broker.endpoint], sink: sink, logger: quiet)
+        let first = Worker(
+            configuration: configuration(), bootstrap: [broker.endpoint], sink: sink, logger: quiet)
+        let second = Worker(
+            configuration: configuration(), bootstrap: [broker.endpoint], sink: sink, logger: quiet)
         let runs = [start(first), start(second)]
-        #expect(try await waitFor { first.status.partitions.count == 2 && second.status.partitions.count == 2 })
+        #expect(
+            try await waitFor {
+                first.status.partitions.count == 2 && second.status.partitions.count == 2
+            })
         for partition in 0..<4 { try broker.append(100..<200, partition: partition) }
         #expect(try await waitFor { sink.count == 800 })
         first.stop()
@@ -180,8 +199,12 @@ private final class MemorySink: Sink {
         let sick = MemorySink { _ in isDown.withLock { $0 } ? .retry("down") : .delivered }
         let well = MemorySink()
         let workers = [
-            Worker(configuration: configuration("sick"), bootstrap: [broker.endpoint], sink: sick, logger: quiet),
-            Worker(configuration: configuration("well"), bootstrap: [broker.endpoint], sink: well, logger: quiet),
+            Worker(
+                configuration: configuration("sick"), bootstrap: [broker.endpoint], sink: sick,
+                logger: quiet),
+            Worker(
+                configuration: configuration("well"), bootstrap: [broker.endpoint], sink: well,
+                logger: quiet),
         ]
         let runs = workers.map(start)
         #expect(try await waitFor { well.count == 300 })
@@ -200,7 +223,8 @@ private final class MemorySink: Sink {
         var slow = configuration()
         slow.retry = RetryPolicy(firstMilliseconds: 60_000, maxMilliseconds: 60_000)
         let sink = MemorySink { $0.offset < 30 ? .delivered : .retry("down") }
-        let worker = Worker(configuration: slow, bootstrap: [broker.endpoint], sink: sink, logger: quiet)
+        let worker = Worker(
+            configuration: slow, bootstrap: [broker.endpoint], sink: sink, logger: quiet)
         let run = start(worker)
         #expect(try await waitFor { sink.count == 30 })
         let begin = SystemClock().monotonicMilliseconds()
@@ -209,7 +233,9 @@ private final class MemorySink: Sink {
         #expect(SystemClock().monotonicMilliseconds() - begin < 3000)
 
         let healthy = MemorySink()
-        let next = Worker(configuration: configuration(), bootstrap: [broker.endpoint], sink: healthy, logger: quiet)
+        let next = Worker(
+            configuration: configuration(), bootstrap: [broker.endpoint], sink: healthy,
+            logger: quiet)
         let again = start(next)
         #expect(try await waitFor { healthy.count == 70 })
         next.stop()
@@ -224,7 +250,8 @@ private final class MemorySink: Sink {
         try broker.broker.stop()
         let sink = MemorySink()
         let worker = Worker(
-            configuration: configuration(), bootstrap: [Endpoint(host: "127.0.0.1", port: port)], sink: sink,
+            configuration: configuration(), bootstrap: [Endpoint(host: "127.0.0.1", port: port)],
+            sink: sink,
             logger: quiet)
         let run = start(worker)
         try await Task.sleep(for: .milliseconds(600))
@@ -259,7 +286,8 @@ private final class MemorySink: Sink {
             worker.batch.ageMilliseconds = 100
             worker.commitMilliseconds = 50
             worker.sessionTimeoutMilliseconds = 2000
-            workers.append(try Worker(configuration: worker, bootstrap: [broker.endpoint], logger: quiet))
+            workers.append(
+                try Worker(configuration: worker, bootstrap: [broker.endpoint], logger: quiet))
         }
         let runs = workers.map(start)
         #expect(try await waitFor { workers.allSatisfy { $0.status.delivered == 1000 } })
@@ -268,7 +296,8 @@ private final class MemorySink: Sink {
         #if VARVE_SQLITE
             #expect(try SearchIndex.counts(path: out + "/search.db") == ["zeek": 1000])
         #endif
-        #expect(try PosixDisk().readAll(out + "/siem.log").string.split(separator: "\n").count == 1000)
+        #expect(
+            try PosixDisk().readAll(out + "/siem.log").string.split(separator: "\n").count == 1000)
         var archived: Set<String> = []
         let topic = out + "/archive/zeek"
         for day in try PosixDisk().list(topic) {
@@ -276,7 +305,9 @@ private final class MemorySink: Sink {
                 for line in try ArchiveFile.lines(of: "\(topic)/\(day)/\(name)", on: PosixDisk()) {
                     let event = try #require(ArchiveLine.event(line.line))
                     #expect(archived.insert(event.identity).inserted)
-                    #expect(event.value?.string == #"{"n":\#(event.offset),"message":"event \#(event.offset)"}"#)
+                    #expect(
+                        event.value?.string
+                            == #"{"n":\#(event.offset),"message":"event \#(event.offset)"}"#)
                 }
             }
         }

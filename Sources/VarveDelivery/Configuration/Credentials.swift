@@ -75,7 +75,8 @@ extension KeyedDecodingContainer {
             // It would stand in log lines and dead letters with the URL.
             guard url.user == nil else {
                 throw failure(
-                    list == nil ? one : many, "a password has no place in a URL; there are keys for it")
+                    list == nil ? one : many,
+                    "a password has no place in a URL; there are keys for it")
             }
             return text.hasSuffix("/") ? String(text.dropLast()) : text
         }

@@ -40,9 +40,10 @@ package struct SplunkConfiguration: Decodable, Sendable {
         sourcetype = try keys.decodeIfPresent(String.self, forKey: .sourcetype)
         index = try keys.decodeIfPresent(String.self, forKey: .index)
         fields = try keys.decodeIfPresent([String: String].self, forKey: .fields) ?? [:]
-        for (key, template) in [(Key.host, host), (.source, source), (.sourcetype, sourcetype),
-            (.index, index)]
-        {
+        for (key, template) in [
+            (Key.host, host), (.source, source), (.sourcetype, sourcetype),
+            (.index, index),
+        ] {
             if let template, let problem = EventTemplate.problem(in: template) {
                 throw keys.failure(key, problem)
             }

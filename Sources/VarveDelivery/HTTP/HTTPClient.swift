@@ -148,7 +148,8 @@ private final class HTTPExchanges: NSObject, URLSessionDataDelegate, Sendable {
         }
         let result: Result<HTTPAnswer, HTTPFailure>
         if exchange.isTooLarge {
-            result = .failure(HTTPFailure(text: "an answer of more than \(exchange.bytesMax) bytes"))
+            result = .failure(
+                HTTPFailure(text: "an answer of more than \(exchange.bytesMax) bytes"))
         } else if let error {
             let detail = error as NSError
             let text =

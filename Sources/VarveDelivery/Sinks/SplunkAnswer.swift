@@ -6,7 +6,7 @@ internal import VarvePlatform
 /// |---|---|---|---|
 /// | 0 | 200 | Success | delivered |
 /// | 1, 2, 3, 4 | 401, 403 | token disabled, required, invalid | pause |
-/// | 5, 6, 12, 13, 15 | 400 | no data, format, event field, indexed fields | that event is a dead letter |
+/// | 5, 6, 12, 13, 15 | 400 | no data, format, event field | that event is a dead letter |
 /// | 7 | 400 | Incorrect index | pause |
 /// | 8 | 500 | Internal error | retry |
 /// | 9 | 503 | Server is busy | retry |
@@ -35,7 +35,8 @@ enum SplunkAnswer {
         switch (status, code) {
         case (200, 0): self = .delivered
         case (200..<300, _):
-            self = .all(.retry(Reason("\(host): no HEC answer: \(answer.excerpt)", httpStatus: status)))
+            self = .all(
+                .retry(Reason("\(host): no HEC answer: \(answer.excerpt)", httpStatus: status)))
         case (413, _): self = .split(reason)
         case (408, _), (429, _), (500..., _): self = .all(.retry(reason))
         case (400, 7?), (400, 10?), (400, 11?), (400, 14?), (400, 16?), (400, 21?), (400, 22?):

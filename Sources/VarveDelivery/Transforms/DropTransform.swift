@@ -1,4 +1,5 @@
-/// Leaves events out by configuration: `{ type: "drop", if: { field: "event.code", in: ["4658"] } }`.
+/// Leaves events out by configuration:
+/// `{ type: "drop", if: { field: "event.code", in: ["4658"] } }`.
 ///
 /// The log keeps them; only this worker's sink does not get them.
 package struct DropTransform: Transform {

@@ -39,7 +39,8 @@ package struct LocalityTransform: Transform {
                 text = try String(contentsOfFile: path, encoding: .utf8)
             } catch {
                 throw keys.failure(
-                    .networksFile, "cannot read \(path): \((error as NSError).localizedDescription)")
+                    .networksFile, "cannot read \(path): \((error as NSError).localizedDescription)"
+                )
             }
             do throws(TransformError) {
                 networks = try Self.networks(inZeekFile: text)

@@ -178,7 +178,9 @@ final class DeliveryQueue: Sendable {
     func take(lane: Int, now: Int64) -> Taken {
         state.withLock { state in
             if state.isStopping { return .end }
-            guard let first = state.lanes[lane].events.first else { return .wait(milliseconds: 1000) }
+            guard let first = state.lanes[lane].events.first else {
+                return .wait(milliseconds: 1000)
+            }
             let age = Int(now - first.readAt)
             // With all the allowed memory in use nothing more will come to fill the batch.
             let isReady =

@@ -99,7 +99,8 @@ package final class Worker: Sendable {
         await cluster.close()
         await sink.close()
         state.withLock { $0 = .stopped }
-        logger.info("stopped", ["delivered": status.delivered, "deadLettered": status.deadLettered])
+        logger.info(
+            "stopped", ["delivered": status.delivered, "deadLettered": status.deadLettered])
     }
 
     /// Lets `run` finish what is in flight, commit, leave the group and return. Any thread, any
