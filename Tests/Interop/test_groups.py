@@ -22,6 +22,7 @@ class Feed:
         self.acknowledged = {}
         self.errors = []
         self.stopping = False
+        self.paused = self.idle = False
         self.producer = confluent_kafka.Producer({
             "bootstrap.servers": bootstrap, "linger.ms": 5, "enable.idempotence": True})
         self.thread = threading.Thread(target=self.run, args=(topic,), daemon=True)
@@ -30,6 +31,10 @@ class Feed:
     def run(self, topic):
         number = 0
         while not self.stopping:
+            if self.paused:
+                self.idle = self.producer.flush(5) == 0
+                time.sleep(0.01)
+                continue
             self.producer.produce(
                 topic, value=b"%d" % number, partition=number % PARTITIONS, on_delivery=self.done)
             number += 1
@@ -49,6 +54,10 @@ class Feed:
         assert self.producer.flush(20) == 0
         assert not self.errors, self.errors[:3]
         return self.acknowledged
+
+
+def seen(members):
+    return {(p, o): value for member in members for p, o, value in list(member.events)}
 
 
 def group_offsets(bootstrap, group, topic):
@@ -77,7 +86,15 @@ def test_a_group_goes_on_when_members_leave_and_die(broker, topic, client, assig
         assert max(sizes) - min(sizes) <= 1
         wait_until(lambda: all(m.events for m in members), 10, members, "all get events")
 
+        if client == "kcat":
+            # A message that kcat 1.7.1 has in hand when it is told to stop is committed and not
+            # printed. So there must be none.
+            feed.paused = True
+            wait_until(
+                lambda: feed.idle and seen(members).keys() >= feed.acknowledged.keys(), 10, members,
+                "nothing is under way")
         members[0].leave()
+        feed.paused = False
         staying = members[1:]
         wait_until(lambda: share(staying, PARTITIONS), SECONDS, members, "two share all")
 
@@ -93,12 +110,10 @@ def test_a_group_goes_on_when_members_leave_and_die(broker, topic, client, assig
         acknowledged = feed.stop()
         assert len(acknowledged) > 100
 
-        def seen():
-            return {(p, o): value for member in members for p, o, value in list(member.events)}
-
         wait_until(
-            lambda: seen().keys() >= acknowledged.keys(), SECONDS, members, "all events arrive")
-        assert seen() == acknowledged
+            lambda: seen(members).keys() >= acknowledged.keys(), SECONDS, members,
+            "all events arrive")
+        assert seen(members) == acknowledged
         for member in staying:
             member.leave()
         ends = {}
