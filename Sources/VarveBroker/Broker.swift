@@ -55,6 +55,13 @@ public final class Broker: Sendable {
         self.limits = limits ?? ConnectionLimits(settings)
     }
 
+    /// A broker that its program forgot stops as well.
+    deinit {
+        do throws(BrokerError) { try stop() } catch {
+            logger.error("stopping failed", ["error": error])
+        }
+    }
+
     private static func endpoint(_ text: String) throws(BrokerError) -> Endpoint {
         guard let endpoint = Endpoint(text) else {
             throw .badAddress(text, reason: "expected HOST:PORT, as in 127.0.0.1:9092")

@@ -142,10 +142,15 @@ final class Connection: Channel {
         return count
     }
 
-    private var canRead: Bool {
-        frames.isEmpty && responses.count < limits.requestsInFlightMax
-            && unsent.byteCount < limits.unsentBytesMax && !isStarved && !isDraining
+    private var canRead: Bool { frames.isEmpty && canTake && !isStarved && !isDraining }
+
+    /// Whether another request may be handled before answers have left.
+    private var canTake: Bool {
+        responses.count < limits.requestsInFlightMax && answeredBytes < limits.unsentBytesMax
     }
+
+    /// Bytes of answers that the peer has not taken, or that wait for an answer before them.
+    private var answeredBytes: Int { unsent.byteCount + responses.heldByteCount }
 
     /// Makes room in the memory that all connections share for the next piece of a large frame.
     private func reserveForFrame() -> Bool {
@@ -178,11 +183,7 @@ final class Connection: Channel {
     private func process() {
         guard !isProcessing, !isClosed else { return }
         isProcessing = true
-        while !isClosed, responses.count < limits.requestsInFlightMax,
-            unsent.byteCount < limits.unsentBytesMax, let frame = frames.popFirst()
-        {
-            dispatch(frame)
-        }
+        while !isClosed, canTake, let frame = frames.popFirst() { dispatch(frame) }
         isProcessing = false
         guard !isClosed else { return }
         flush()
@@ -224,12 +225,10 @@ final class Connection: Channel {
         guard responses.complete(number, pieces) else {
             preconditionFailure("a request was answered twice")
         }
+        for piece in pieces { broker.responseMemory.reserveAnyway(piece.count) }
         while let pieces = responses.popReady() {
             if unsent.isEmpty { lastSendProgress = loop.now }
-            for piece in pieces {
-                broker.responseMemory.reserveAnyway(piece.count)
-                unsent.append(piece)
-            }
+            for piece in pieces { unsent.append(piece) }
         }
     }
 
@@ -244,11 +243,7 @@ final class Connection: Channel {
                 return close(.failed(error))
             }
         }
-        if !frames.isEmpty && !isProcessing && unsent.byteCount < limits.unsentBytesMax
-            && responses.count < limits.requestsInFlightMax
-        {
-            return process()
-        }
+        if !frames.isEmpty && !isProcessing && canTake { return process() }
         if (hasEnded || isDraining) && responses.count == 0 && unsent.isEmpty && frames.isEmpty {
             return close(isDraining ? .stopping : .peerClosed)
         }
@@ -326,8 +321,9 @@ final class Connection: Channel {
     func channelClosed() {
         isClosed = true
         frameMemory.release()
-        broker.responseMemory.release(unsent.byteCount)
+        broker.responseMemory.release(answeredBytes)
         unsent = SendQueue()
+        responses = ResponseQueue()
         // What is parked may keep this object for a while; the peer need not wait for that.
         socket.shutdown()
         broker.connectionCount.release(1)

@@ -13,6 +13,9 @@ struct ResponseQueue {
     private var head = 0
     private var firstNumber: UInt64 = 0
 
+    /// Bytes of answers that wait for another before them.
+    private(set) var heldByteCount = 0
+
     /// Requests that have no answer yet, or one that waits for another before it.
     var count: Int { entries.count - head }
 
@@ -29,6 +32,7 @@ struct ResponseQueue {
         let index = head + Int(number - firstNumber)
         guard case .waiting = entries[index] else { return false }
         entries[index] = .ready(pieces)
+        for piece in pieces { heldByteCount += piece.count }
         return true
     }
 
@@ -36,6 +40,7 @@ struct ResponseQueue {
     mutating func popReady() -> [ByteSlice]? {
         guard head < entries.count, case .ready(let pieces) = entries[head] else { return nil }
         entries[head] = .waiting
+        for piece in pieces { heldByteCount -= piece.count }
         head += 1
         firstNumber += 1
         if head == entries.count {

@@ -183,6 +183,33 @@ struct ConnectionTests {
         }
     }
 
+    @Test func answersThatWaitBehindALongPollAreBounded() throws {
+        let test = try TestBroker()
+        for topic in ["full", "empty"] { try test.broker.createTopic(topic) }
+        let value = String(repeating: "x", count: 900_000)
+        _ = try test.broker.append(topic: "full", records: [.init(value)])
+        let client = try test.client()
+        let first = try client.send(fetch([("empty", 0, 0)], maxWait: 60_000), version: 11)
+        var others: [Int32] = []
+        for _ in 0..<100 {
+            others.append(try client.send(fetch([("full", 0, 0)]), version: 11))
+        }
+        Thread.sleep(forTimeInterval: 0.5)
+        #expect(try test.state.responseMemory.bytesUsed < 4 << 20)
+        _ = try test.broker.append(topic: "empty", records: [.init("a")])
+        _ = try client.answer(to: FetchRequest.self, version: 11, id: first)
+        for id in others {
+            let response = try client.answer(to: FetchRequest.self, version: 11, id: id)
+            #expect(try values(response.partitions[0]) == [value])
+        }
+        // The last bytes are counted off in the turn that sent them.
+        let start = Date()
+        while try test.state.responseMemory.bytesUsed > 0, Date().timeIntervalSince(start) < 5 {
+            Thread.sleep(forTimeInterval: 0.01)
+        }
+        #expect(try test.state.responseMemory.bytesUsed == 0)
+    }
+
     @Test func largeHalfRequestsShareOneMemory() throws {
         let test = try TestBroker(
             settings: ["queued.max.request.bytes": "8388608"],

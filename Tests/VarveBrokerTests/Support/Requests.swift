@@ -79,13 +79,18 @@ func metadata(_ topics: [String]?, autoCreate: Bool = true) -> MetadataRequest {
     return request
 }
 
-/// The values of all records in a Fetch response's partition.
-func values(_ partition: FetchResponse.Partition) throws -> [String] {
-    var result: [String] = []
+/// All records in a Fetch response's partition.
+func records(_ partition: FetchResponse.Partition) throws -> [Record] {
+    var result: [Record] = []
     for (_, bytes) in RecordBatch.batches(in: partition.records ?? ByteSlice()) {
-        for record in try RecordBatch.records(in: bytes) { result.append(record.value!.string) }
+        result += try RecordBatch.records(in: bytes)
     }
     return result
+}
+
+/// Their values.
+func values(_ partition: FetchResponse.Partition) throws -> [String] {
+    try records(partition).map { $0.value!.string }
 }
 
 extension ProduceResponse {
