@@ -100,8 +100,10 @@ package final class GroupCoordinator: Sendable {
 
     private func restore(_ stored: StoredGroups, at time: GroupTime) {
         for (id, saved) in stored.groups {
-            var group = Group(id: id, limits: settings.limits, at: GroupTime(
-                monotonic: time.monotonic, wall: -1))
+            // Without a record nothing says since when it is empty.
+            var group = Group(
+                id: id, limits: settings.limits,
+                at: GroupTime(monotonic: time.monotonic, wall: -1))
             if let record = saved.record {
                 do throws(WireError) {
                     group = Group(
@@ -109,7 +111,8 @@ package final class GroupCoordinator: Sendable {
                         limits: settings.limits, at: time)
                 } catch {
                     // Its members will join again; its offsets are what matters.
-                    logger.warning("a group's record does not parse", ["group": id, "cause": "\(error)"])
+                    logger.warning(
+                        "a group's record does not parse", ["group": id, "cause": "\(error)"])
                 }
             }
             let entry = GroupEntry(id: id, group: group)
@@ -300,57 +303,5 @@ package final class GroupCoordinator: Sendable {
     private struct GroupStoreError: Error {
         let code: ErrorCode
         let reason: String
-    }
-}
-
-/// What is left to do once a group's lock is free.
-struct GroupOutbox {
-    struct Stored {
-        let log: PartitionLog
-        let end: Int64
-        let purpose: GroupStorePurpose
-    }
-
-    var answers: [() -> Void] = []
-    var stores: [Stored] = []
-
-    /// Answers everybody, and calls `stored` for each record when it is durable or lost.
-    func send(_ stored: @escaping @Sendable (Stored, ErrorCode?) -> Void) {
-        for answer in answers { answer() }
-        for store in stores {
-            store.log.whenDurable(store.end) { error in
-                stored(store, error.map(OffsetStore.errorCode))
-            }
-        }
-    }
-}
-
-/// When which group has something to do. A deadline may be earlier than the group's own, since
-/// heartbeats move that all the time: looking too early is harmless.
-struct GroupTimers {
-    private var deadlines: [String: Int64] = [:]
-    /// The earliest deadline there is.
-    private(set) var earliest: Int64?
-
-    mutating func schedule(_ id: String, at deadline: Int64) {
-        if let known = deadlines[id], known <= deadline { return }
-        deadlines[id] = deadline
-        earliest = min(earliest ?? deadline, deadline)
-    }
-
-    /// Takes out the groups whose deadline has come.
-    mutating func takeDue(_ now: Int64) -> [String] {
-        guard let earliest, earliest <= now else { return [] }
-        var due: [String] = []
-        self.earliest = nil
-        for (id, deadline) in deadlines {
-            if deadline <= now {
-                due.append(id)
-            } else {
-                self.earliest = min(self.earliest ?? deadline, deadline)
-            }
-        }
-        for id in due { deadlines[id] = nil }
-        return due
     }
 }

@@ -1,14 +1,14 @@
 /// Where a consumer group stands between two agreements on who reads what.
 ///
-///     state               heartbeat  sync                 commit                     join
-///     Empty               25         25                   only without generation    new → Preparing
-///     PreparingRebalance  27         27                   previous generation's      parked
-///     CompletingRebalance 0          parked for leader's  27                         same metadata →
-///                                                                                    this generation,
-///                                                                                    else Preparing
-///     Stable              0          the assignment       this generation's (22)     leader or changed
-///                                                                                    → Preparing
-///     Dead                15         15                   15                         15
+///     state                heartbeat  sync            commit         join
+///     Empty                25         25              from outside   new: Preparing
+///     PreparingRebalance   27         27              the previous   parked
+///                                                     generation's
+///     CompletingRebalance  0          parked for the  27             unchanged: this generation,
+///                                     leader's                       else Preparing
+///     Stable               0          the assignment  this           leader or changed: Preparing
+///                                                     generation's   else this generation
+///     Dead                 15         15              15             15
 ///
 /// Numbers are Kafka's error codes: 15 COORDINATOR_NOT_AVAILABLE, 22 ILLEGAL_GENERATION,
 /// 25 UNKNOWN_MEMBER_ID, 27 REBALANCE_IN_PROGRESS. Source: Kafka's GroupMetadataManager, which

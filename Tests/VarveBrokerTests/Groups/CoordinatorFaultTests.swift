@@ -28,7 +28,9 @@ import VarveWire
         return (coordinator, directory)
     }
 
-    private func commit(_ coordinator: GroupCoordinator, _ group: String, _ offset: Int64) -> Box<ErrorCode> {
+    private func commit(
+        _ coordinator: GroupCoordinator, _ group: String, _ offset: Int64
+    ) -> Box<ErrorCode> {
         let box = Box<ErrorCode>()
         coordinator.commit(
             group, by: OffsetCommitter(),
@@ -74,7 +76,8 @@ import VarveWire
         let path = TestBroker.makeDirectory()
         var (coordinator, directory) = try coordinator(disk, path)
         // "a" and "b" lie in different partitions of two.
-        #expect(OffsetStore.partition(of: "a", count: 2) != OffsetStore.partition(of: "b", count: 2))
+        #expect(
+            OffsetStore.partition(of: "a", count: 2) != OffsetStore.partition(of: "b", count: 2))
         for group in ["a", "b"] { #expect(try commit(coordinator, group, 1).get() == .none) }
         disk.set(.failing)
         #expect(try commit(coordinator, "a", 2).get() == .notCoordinator)

@@ -74,7 +74,8 @@ import VarveWire
 
     @Test(arguments: [
         // From Java: Math.abs("…".hashCode()) % 50.
-        ("", 0), ("g", 3), ("console-consumer-1", 24), ("varve-search", 21), ("polygenelubricants", 0),
+        ("", 0), ("g", 3), ("console-consumer-1", 24), ("varve-search", 21),
+        ("polygenelubricants", 0),
     ])
     func partitionIsByJavasHash(group: String, partition: Int) {
         #expect(OffsetStore.partition(of: group, count: 50) == partition)

@@ -16,7 +16,8 @@ import VarveWire
     }
 
     private func joinRequest(
-        _ group: String, memberID: String = "", _ change: (inout JoinGroupRequest) -> Void = { _ in }
+        _ group: String, memberID: String = "",
+        _ change: (inout JoinGroupRequest) -> Void = { _ in }
     ) -> JoinGroupRequest {
         var request = JoinGroupRequest()
         request.groupId = group
@@ -34,7 +35,9 @@ import VarveWire
         return request
     }
 
-    private func join(_ client: TestClient, _ group: String, version: Int16) throws -> JoinGroupResponse {
+    private func join(
+        _ client: TestClient, _ group: String, version: Int16
+    ) throws -> JoinGroupResponse {
         let first = try client.ask(joinRequest(group), version: version)
         guard version >= 4 else { return first }
         #expect(first.errorCode == .memberIdRequired)

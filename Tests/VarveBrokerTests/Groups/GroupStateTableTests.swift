@@ -86,8 +86,9 @@ import VarveWire
 
     @Test func commitOfAnotherGenerationIsIllegal() {
         var (driver, ids) = driver(in: .stable)
-        #expect(driver.commit(ids[1], generation: driver.group.generation - 1) == .illegalGeneration)
-        #expect(driver.commit(ids[1], generation: driver.group.generation + 1) == .illegalGeneration)
+        let generation = driver.group.generation
+        #expect(driver.commit(ids[1], generation: generation - 1) == .illegalGeneration)
+        #expect(driver.commit(ids[1], generation: generation + 1) == .illegalGeneration)
         #expect(driver.heartbeat(ids[1], generation: 0) == .illegalGeneration)
         #expect(driver.syncs[driver.sync(ids[1], generation: 0)]?.error == .illegalGeneration)
     }
