@@ -87,6 +87,24 @@ import VarvePlatform
         #expect(site.children.isEmpty)
     }
 
+    @Test func aTopicThatIsThereGetsItsDeclaredPartitions() throws {
+        let site = try Site()
+        let first = try site.up()
+        #expect(site.isUp(first), "\(first.log)")
+        first.send(ProcessControl.terminate)
+        #expect(first.end() == 0)
+
+        let text = try String(contentsOfFile: site.config, encoding: .utf8)
+        try text.replacingOccurrences(of: "partitions: 2", with: "partitions: 4")
+            .write(toFile: site.config, atomically: true, encoding: .utf8)
+        let second = try site.up()
+        #expect(site.isUp(second), "\(second.log)")
+        let topic = try site.run("topic", "describe", "logs")
+        #expect(topic.output.contains("PartitionCount: 4"), "\(topic.output)")
+        second.send(ProcessControl.terminate)
+        #expect(second.end() == 0)
+    }
+
     @Test func replayGoesThroughAWorkersSink() throws {
         let site = try Site()
         let up = try site.up()

@@ -81,16 +81,18 @@ enum UpCommand {
         }
     }
 
-    /// Creates the declared topics that are not there. A failure is told and not more: the
-    /// broker and the workers of other topics can do without.
+    /// Creates the declared topics that are not there, and gives the others their declared number
+    /// of partitions: a producer that came first has made its topic with the default number. A
+    /// failure is told and not more: the broker and the workers of other topics can do without.
     private static func createTopics(_ configuration: Configuration, _ logger: Logger) {
         guard !configuration.topics.isEmpty else { return }
         let problem: String? = Blocking.wait {
             let cluster = Cluster(
                 ClientConfiguration(bootstrap: configuration.bootstrap, clientID: "varve-up"))
+            let admin = Admin(cluster)
             var problem: String?
             do throws(ClientError) {
-                let results = try await Admin(cluster).createTopics(
+                let results = try await admin.createTopics(
                     configuration.topics.map { topic in
                         NewTopic(
                             topic.name, partitions: Int32(topic.partitions ?? -1),
@@ -101,7 +103,10 @@ enum UpCommand {
                         logger.info("created a topic", ["topic": result.name])
                         continue
                     }
-                    if case .kafka(.topicAlreadyExists, _) = error { continue }
+                    if case .kafka(.topicAlreadyExists, _) = error {
+                        try await addPartitions(to: result.name, configuration, admin, logger)
+                        continue
+                    }
                     logger.error(
                         "cannot create a topic", ["topic": result.name, "error": "\(error)"])
                 }
@@ -112,6 +117,22 @@ enum UpCommand {
             return problem
         }
         if let problem { logger.error("cannot create the topics", ["error": problem]) }
+    }
+
+    private static func addPartitions(
+        to name: String, _ configuration: Configuration, _ admin: Admin, _ logger: Logger
+    ) async throws(ClientError) {
+        guard let wanted = configuration.topics.first(where: { $0.name == name })?.partitions,
+            let count = try await admin.topics([name]).first?.partitions.count
+        else { return }
+        if count < wanted {
+            try await admin.createPartitions(name, total: Int32(wanted))
+            logger.info("added partitions", ["topic": name, "from": count, "to": wanted])
+        } else if count > wanted {
+            logger.warning(
+                "a topic has more partitions than the configuration says; they stay",
+                ["topic": name, "has": count, "configured": wanted])
+        }
     }
 
     /// Writes the children's states, from the time on when the broker has made its directory.
