@@ -43,7 +43,7 @@ import VarveWire
         let (silent, good) = (try FakeBroker(), try FakeBroker())
         silent.answerRaw(.metadata) { _, _, _ in [] }
         let cluster = testClient([silent.endpoint, good.endpoint]) {
-            $0.requestTimeoutMilliseconds = 200
+            $0.requestTimeoutMilliseconds = 300
         }
         #expect(try await cluster.metadata(topics: []).brokers.first?.endpoint == good.endpoint)
         await cluster.close()

@@ -121,7 +121,7 @@ import VarveWire
         #expect(try await consumer.collect(1).map { $0.value?.string } == ["a"])
         for _ in 0..<3 {
             let error = await #expect(throws: ClientError.self) {
-                _ = try await consumer.poll(timeoutMilliseconds: 2_000)
+                _ = try await consumer.poll(timeoutMilliseconds: 60_000)
             }
             guard case .records(.badChecksum) = error else {
                 Issue.record("\(String(describing: error))")
@@ -147,7 +147,7 @@ import VarveWire
             $0.batchDecompressedBytesMax = 1_000_000
         }
         await #expect(throws: ClientError.records(.decompressedTooLarge(bytesMax: 1_000_000))) {
-            _ = try await consumer.poll(timeoutMilliseconds: 2_000)
+            _ = try await consumer.poll(timeoutMilliseconds: 60_000)
         }
         await consumer.close()
         await cluster.close()
@@ -170,7 +170,7 @@ import VarveWire
         }
         let (consumer, cluster) = try consumer(broker, at: 0)
         await #expect(throws: ClientError.records(.badMagic(1))) {
-            _ = try await consumer.poll(timeoutMilliseconds: 2_000)
+            _ = try await consumer.poll(timeoutMilliseconds: 60_000)
         }
         await consumer.close()
         await cluster.close()

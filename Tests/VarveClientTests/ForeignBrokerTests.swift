@@ -7,7 +7,7 @@ import VarveRecords
 @Suite(.enabled(if: MockCluster.isAvailable, Comment(rawValue: MockCluster.skipReason)))
 struct ForeignBrokerTests {
     @Test func metadataNamesBrokersAndTopics() async throws {
-        let mock = try MockCluster(brokers: 3)
+        let mock = try await MockCluster.start(brokers: 3)
         let cluster = mock.client()
         let name = uniqueName("t")
         _ = try await cluster.metadata(topics: [name], allowAutoTopicCreation: true)
@@ -18,7 +18,7 @@ struct ForeignBrokerTests {
     }
 
     @Test func recordsComeBackAsTheyWereSent() async throws {
-        let mock = try MockCluster(brokers: 3)
+        let mock = try await MockCluster.start(brokers: 3)
         let cluster = mock.client()
         for codec in CompressionCodec.allCases where codec.isBuiltIn {
             let name = uniqueName("t")
@@ -53,7 +53,7 @@ struct ForeignBrokerTests {
     }
 
     @Test func groupMembersShareAndTakeOverAtTheCommittedOffset() async throws {
-        let mock = try MockCluster(brokers: 3)
+        let mock = try await MockCluster.start(brokers: 3)
         let cluster = mock.client()
         let name = uniqueName("t")
         let producer = Producer(cluster)
@@ -67,9 +67,15 @@ struct ForeignBrokerTests {
 
         let group = uniqueName("g")
         let log = SharedLog()
-        let first = try GroupReader(cluster, group: group, topic: name, log)
+        // The mock waits for a rebalance as long as a session lasts.
+        func reader() throws -> GroupReader {
+            try GroupReader(cluster, group: group, topic: name, log) {
+                $0.sessionTimeoutMilliseconds = 6_000
+            }
+        }
+        let first = try reader()
         try await eventually { first.assignment.count == 4 }
-        let second = try GroupReader(cluster, group: group, topic: name, log)
+        let second = try reader()
         try await eventually { first.assignment.count == 2 && second.assignment.count == 2 }
         try await eventually { log.values.count == 400 }
         await first.close()

@@ -21,6 +21,18 @@ import VarveWire
         }
         let state = Lock(State())
 
+        /// Assigns partition 0 of "t".
+        let syncResponse: @Sendable () throws -> SyncGroupResponse = {
+            var topic = ConsumerAssignment.TopicPartitions()
+            topic.topic = "t"
+            topic.partitions = [0]
+            var assignment = ConsumerAssignment()
+            assignment.assignedPartitions = [topic]
+            var response = SyncGroupResponse()
+            response.assignment = try assignment.encoded()
+            return response
+        }
+
         init(_ broker: FakeBroker) {
             let endpoint = broker.endpoint
             broker.answer(FindCoordinatorRequest.self) { [state] request, header in
@@ -51,16 +63,7 @@ import VarveWire
                     return response
                 }
             }
-            broker.answer(SyncGroupRequest.self) { _, _ in
-                var topic = ConsumerAssignment.TopicPartitions()
-                topic.topic = "t"
-                topic.partitions = [0]
-                var assignment = ConsumerAssignment()
-                assignment.assignedPartitions = [topic]
-                var response = SyncGroupResponse()
-                response.assignment = try assignment.encoded()
-                return response
-            }
+            broker.answer(SyncGroupRequest.self) { [syncResponse] _, _ in try syncResponse() }
             broker.answer(HeartbeatRequest.self) { [state] _, _ in
                 var response = HeartbeatResponse()
                 response.errorCode = state.withLock {
@@ -158,6 +161,22 @@ import VarveWire
         #expect(diary.entries.values == ["assigned", "revoked"])
         #expect(group.state.withLock { $0.memberIDs } == ["given"])
         #expect(group.state.withLock { $0.left } == ["given"])
+        await cluster.close()
+    }
+
+    @Test func passingErrorsOfAJoinAreOutwaited() async throws {
+        let broker = try FakeBroker()
+        let (group, diary) = (FakeGroup(broker), Diary())
+        group.state.withLock {
+            $0.joins = [
+                .coordinatorLoadInProgress, .notCoordinator, .unknownMemberId, .unknownServerError,
+                .invalidRequest, .rebalanceInProgress,
+            ]
+        }
+        let (consumer, cluster) = try member(broker, diary)
+        try await eventually { diary.entries.values == ["assigned"] }
+        #expect(group.state.withLock { $0.coordinatorLookups } > 1)
+        await consumer.close()
         await cluster.close()
     }
 
@@ -261,7 +280,7 @@ import VarveWire
 
     @Test(arguments: [
         ErrorCode.inconsistentGroupProtocol, .groupAuthorizationFailed, .invalidSessionTimeout,
-        .fencedInstanceId, .groupMaxSizeReached,
+        .fencedInstanceId, .groupMaxSizeReached, .topicAuthorizationFailed,
     ])
     func groupThatDoesNotTakeUsIsToldByPoll(_ code: ErrorCode) async throws {
         let broker = try FakeBroker()
@@ -270,11 +289,45 @@ import VarveWire
         let (consumer, cluster) = try member(broker, diary)
         for _ in 0..<2 {
             let error = await #expect(throws: ClientError.self) {
-                _ = try await consumer.poll(timeoutMilliseconds: 2_000)
+                _ = try await consumer.poll(timeoutMilliseconds: 60_000)
             }
             #expect(error?.code == code)
         }
         #expect(diary.entries.values.isEmpty)
+        await consumer.close()
+        await cluster.close()
+    }
+
+    @Test func answersThatDoNotReadAreNoReasonToGiveUp() async throws {
+        let broker = try FakeBroker()
+        let (group, diary) = (FakeGroup(broker), Diary())
+        let syncs = Lock(0)
+        let good = group.syncResponse
+        broker.answerRaw(.syncGroup) { header, _, _ in
+            let number = syncs.withLock { syncs in
+                syncs += 1
+                return syncs
+            }
+            var writer = ByteWriter()
+            writer.int32(header.correlationId)
+            if number == 1 { writer.bytes([1, 2, 3]) }
+            if number == 2 {
+                // Version 5: no tags, throttle, REBALANCE_IN_PROGRESS, null, null, null, no tags.
+                writer.bytes([0, 0, 0, 0, 0, 0, 27, 0, 0, 0, 0])
+            }
+            guard number < 3 else {
+                return try encodeResponse(
+                    try good(), api: .syncGroup, version: header.apiVersion,
+                    correlationId: header.correlationId)
+            }
+            let body = writer.finish()
+            writer.int32(Int32(body.count))
+            writer.bytes(body)
+            return [writer.finish()]
+        }
+        let (consumer, cluster) = try member(broker, diary)
+        try await eventually { diary.entries.values == ["assigned"] }
+        #expect(group.state.withLock { $0.generation } == 3)
         await consumer.close()
         await cluster.close()
     }
@@ -287,7 +340,7 @@ import VarveWire
         group.state.withLock { $0.heartbeats = [.fencedInstanceId] }
         try await eventually { diary.entries.values == ["assigned", "lost"] }
         let error = await #expect(throws: ClientError.self) {
-            _ = try await consumer.poll(timeoutMilliseconds: 2_000)
+            _ = try await consumer.poll(timeoutMilliseconds: 60_000)
         }
         #expect(error?.code == .fencedInstanceId)
         #expect(group.state.withLock { $0.generation } == 1)
@@ -308,7 +361,8 @@ import VarveWire
         try await eventually { isHeld.withLock { $0 } }
         let start = SystemClock().monotonicMilliseconds()
         await consumer.close()
-        #expect(SystemClock().monotonicMilliseconds() - start < 2_000)
+        // The join would be held for the rebalance timeout, five minutes.
+        #expect(SystemClock().monotonicMilliseconds() - start < 60_000)
         #expect(group.state.withLock { $0.generation } == 0)
         await cluster.close()
     }

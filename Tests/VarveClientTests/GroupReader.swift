@@ -66,8 +66,8 @@ final class GroupReader: Sendable {
         _ change: (inout ConsumerConfiguration) -> Void = { _ in }
     ) throws {
         var configuration = ConsumerConfiguration(groupID: group, topics: [topic])
-        configuration.sessionTimeoutMilliseconds = 6_000
-        configuration.rebalanceTimeoutMilliseconds = 10_000
+        configuration.sessionTimeoutMilliseconds = 20_000
+        configuration.rebalanceTimeoutMilliseconds = 30_000
         configuration.heartbeatIntervalMilliseconds = 200
         configuration.fetchWaitMilliseconds = 50
         change(&configuration)
@@ -111,7 +111,7 @@ final class GroupReader: Sendable {
 
 extension Consumer {
     /// Polls until `count` records have come, in the order they came.
-    func collect(_ count: Int, seconds: Double = 10) async throws -> [Record] {
+    func collect(_ count: Int, seconds: Double = 60) async throws -> [Record] {
         var records: [Record] = []
         let deadline = Date().addingTimeInterval(seconds)
         while records.count < count {
@@ -126,7 +126,7 @@ struct WaitError: Error { let what: String }
 
 /// Waits until `condition` holds; throws after `seconds`.
 func eventually(
-    seconds: Double = 20, _ what: String = "", _ condition: () async throws -> Bool
+    seconds: Double = 60, _ what: String = "", _ condition: () async throws -> Bool
 ) async throws {
     let deadline = Date().addingTimeInterval(seconds)
     while try await !condition() {

@@ -44,7 +44,17 @@ final class MockCluster: Sendable {
         sys.stdin.read()
         """
 
-    init(brokers: Int = 1) throws {
+    /// Starts the cluster, on a thread of its own: Python takes its time, and the few threads that
+    /// Swift has for tasks are other tests' too.
+    static func start(brokers: Int = 1) async throws -> MockCluster {
+        try await withCheckedThrowingContinuation { continuation in
+            NamedThread("mock-cluster") {
+                continuation.resume(with: Result { try MockCluster(brokers: brokers) })
+            }.detach()
+        }
+    }
+
+    private init(brokers: Int) throws {
         process = Process()
         process.executableURL = URL(fileURLWithPath: Self.python!)
         process.arguments =

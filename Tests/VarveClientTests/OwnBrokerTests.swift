@@ -58,9 +58,9 @@ import VarveWire
         let clusters = (0..<3).map { _ in broker.client() }
         let readers = try clusters.map {
             try GroupReader($0, group: "g", topic: "t", log) {
-                $0.sessionTimeoutMilliseconds = 600
+                $0.sessionTimeoutMilliseconds = 2_000
                 $0.heartbeatIntervalMilliseconds = 100
-                $0.rebalanceTimeoutMilliseconds = 5_000
+                $0.rebalanceTimeoutMilliseconds = 30_000
             }
         }
         try await eventually("two each") { readers.allSatisfy { $0.assignment.count == 2 } }

@@ -21,7 +21,7 @@ import VarveRecords
         var random = SeededRandom("mutatedBatchesNeverTrap.\(captured)")
         let good = captured.bytes.array
         var refused = 0
-        for _ in 0..<2000 {
+        for _ in 0..<500 {
             var bad = good
             for _ in 0...random.below(4) {
                 let position = random.below(bad.count)

@@ -32,7 +32,7 @@ import VarveRecords
     func recordsSurviveEveryCodec(_ codec: CompressionCodec) throws {
         guard codec.isBuiltIn else { return }
         var random = SeededRandom("recordsSurviveEveryCodec.\(codec)")
-        for _ in 0..<40 {
+        for _ in 0..<15 {
             let records = Self.randomRecords(&random)
             var builder = RecordBatchBuilder(codec: codec)
             for record in records { builder.append(record) }

@@ -4,7 +4,7 @@ internal import VarveWire
 extension Cluster {
     /// The broker that coordinates a group: remembered, or asked for once.
     func coordinator(of groupID: String) async throws(ClientError) -> Int32 {
-        if let known = state.withLock({ $0.coordinators[groupID] }) { return known }
+        if let known = knownCoordinator(of: groupID) { return known }
         var request = FindCoordinatorRequest()
         request.key = groupID
         request.coordinatorKeys = [groupID]
@@ -56,6 +56,11 @@ extension Cluster {
         if code == .notCoordinator || code == .coordinatorNotAvailable {
             forgetCoordinator(of: groupID)
         }
+    }
+
+    /// The coordinator as last heard.
+    func knownCoordinator(of groupID: String) -> Int32? {
+        state.withLock { $0.coordinators[groupID] }
     }
 
     func forgetCoordinator(of groupID: String) {

@@ -13,10 +13,14 @@ extension Consumer {
         if let error { throw error }
     }
 
-    /// Has every `poll` throw `error`.
-    func reportFatal(_ error: ClientError) {
-        state.withLock { $0.fatal = error }
-        pollWakeup.wake()
+    /// Has every `poll` throw `error`; false when they do already.
+    func reportFatal(_ error: ClientError) -> Bool {
+        let isNew = state.withLock { state in
+            defer { state.fatal = state.fatal ?? error }
+            return state.fatal == nil
+        }
+        if isNew { pollWakeup.wake() }
+        return isNew
     }
 
     private struct Taken {

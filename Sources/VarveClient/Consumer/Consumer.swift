@@ -146,12 +146,7 @@ package final class Consumer: Sendable {
             alsoOn: [.rebalanceInProgress]
         ) { () async throws(ClientError) in
             let identity = try membership?.identity(owning: offsets.keys)
-            do throws(ClientError) {
-                try await cluster.commitOffsets(of: groupID, offsets, as: identity)
-            } catch {
-                membership?.noteCommitError(error)
-                throw error
-            }
+            try await cluster.commitOffsets(of: groupID, offsets, as: identity)
         }
     }
 

@@ -3,13 +3,13 @@ internal import VarveWire
 
 /// One member's life in a consumer group, by the classic protocol.
 ///
-///     join ──► sync ──► stable ──┐        heartbeats beside it all, from their own task
+///     join ──► sync ──► stable ──┐        heartbeats beside it all, on the I/O thread
 ///      ▲   (leader assigns)      │
 ///      └── rebalance, metadata ──┘
 ///
-/// Two tasks: `run` joins, syncs, tells the listener and waits for a reason to join again;
-/// `beat` sends heartbeats and finds those reasons. Listener calls come from `run` alone, so they
-/// never overlap, and heartbeats go on while they last.
+/// The task `run` joins, syncs, tells the listener and waits for a reason to join again; heartbeats
+/// (`beat`) find those reasons. Listener calls come from `run` alone, so they never overlap, and
+/// heartbeats go on while they last.
 ///
 /// With a cooperative assignor what moves is given up after the sync, and then joined again
 /// (KIP-429); with an eager one everything is given up before the join.
@@ -21,7 +21,6 @@ final class GroupMembership: Sendable {
     /// For requests that the coordinator holds: joins and syncs.
     let joinLane = Lane.unique()
     let runWakeup: Wakeup
-    let beatWakeup: Wakeup
     let state = Lock(State())
 
     struct State {
@@ -55,19 +54,17 @@ final class GroupMembership: Sendable {
         self.listener = listener
         groupID = configuration.groupID!
         runWakeup = Wakeup(cluster.loop)
-        beatWakeup = Wakeup(cluster.loop)
     }
 
     func start(_ consumer: Consumer, watcher: UInt64) {
         Task { await self.run(consumer, watcher) }
-        Task { await self.beat() }
+        beat(after: configuration.heartbeatIntervalMilliseconds)
     }
 
-    /// Leaves the group, the listener having been told, and ends both tasks.
+    /// Leaves the group, the listener having been told, and ends the task.
     func stop() async {
         state.withLock { $0.isStopping = true }
         runWakeup.wake()
-        beatWakeup.wake()
         breakJoin()
         await withCheckedContinuation { continuation in
             let isOver = state.withLock { state in
@@ -110,15 +107,6 @@ final class GroupMembership: Sendable {
         return identity
     }
 
-    /// A commit may be the first to hear that the group has gone on.
-    func noteCommitError(_ error: ClientError) {
-        guard case .kafka(let code, _) = error else { return }
-        switch code {
-        case .illegalGeneration, .unknownMemberId, .fencedInstanceId: beatWakeup.wake()
-        default: break
-        }
-    }
-
     /// A leader whose topics have other partitions than it assigned has the group join again.
     func metadataChanged() {
         let changed = state.withLock { state -> Bool in
@@ -147,9 +135,10 @@ final class GroupMembership: Sendable {
             await loseIfLost(consumer)
             let (mustJoin, fatal) = state.withLock { ($0.mustJoin, $0.fatal) }
             if let fatal {
-                cluster.configuration.logger?.error(
-                    "cannot be in group", ["group": groupID, "error": fatal])
-                consumer.reportFatal(fatal)
+                if consumer.reportFatal(fatal) {
+                    cluster.configuration.logger?.error(
+                        "cannot be in group", ["group": groupID, "error": fatal])
+                }
             }
             guard mustJoin && fatal == nil else {
                 await runWakeup.wait()
@@ -160,7 +149,7 @@ final class GroupMembership: Sendable {
                 failures = 0
             } catch {
                 failures += 1
-                let passes = error.isRetriable || error.code.map(Self.passing.contains) == true
+                let passes = Self.passes(error)
                 state.withLock { state in
                     state.isJoining = false
                     state.mustJoin = true
@@ -176,9 +165,20 @@ final class GroupMembership: Sendable {
         await leave(consumer)
     }
 
-    /// What another join mends.
-    private static let passing: Set<ErrorCode> = [
-        .unknownMemberId, .illegalGeneration, .rebalanceInProgress,
+    /// Whether another join may mend it. Only what somebody has to change is a reason to give up
+    /// the group for ever: nobody may be there to start the program again.
+    private static func passes(_ error: ClientError) -> Bool {
+        switch error {
+        case .invalid, .unsupported, .records, .closed: false
+        case .kafka(let code, _): !lasting.contains(code)
+        case .io, .timedOut, .wire: true
+        }
+    }
+
+    private static let lasting: Set<ErrorCode> = [
+        .inconsistentGroupProtocol, .invalidGroupId, .invalidSessionTimeout, .fencedInstanceId,
+        .groupMaxSizeReached, .groupAuthorizationFailed, .topicAuthorizationFailed,
+        .clusterAuthorizationFailed, .saslAuthenticationFailed, .unsupportedVersion,
     ]
 
     private func joinOnce(_ consumer: Consumer, _ watcher: UInt64) async throws(ClientError) {
@@ -276,7 +276,6 @@ final class GroupMembership: Sendable {
             defer { state.stopWaiters = [] }
             return state.stopWaiters
         }
-        beatWakeup.wake()
         for waiter in waiters { waiter.resume() }
     }
 }
