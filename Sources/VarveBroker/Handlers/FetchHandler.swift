@@ -106,7 +106,8 @@ struct FetchPlan {
         }
         broker.metrics.fetchBytes.add(bytes)
         return Result(
-            response: respond(outcomes), isEnough: hasError || bytes >= minBytes || items.isEmpty || broker.isStopping,
+            response: respond(outcomes), isEnough: hasError || bytes >= minBytes || items.isEmpty
+                || broker.isStopping,
             durableSum: durableSum)
     }
 

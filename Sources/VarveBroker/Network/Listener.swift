@@ -26,7 +26,7 @@ final class Listener: Channel {
     /// - Parameter loops: the loops that new connections are spread over, in turn.
     /// - Parameter connections: where each connection takes a place; at its bound they are closed
     ///   on arrival. The channel gives the place back when it closes.
-    /// - Parameter makeRoom: called at the bound, on `loop`; true when it closed a connection there.
+    /// - Parameter makeRoom: called at the bound, on `loop`; true when it closed a connection.
     init(
         socket: consuming Socket, loop: EventLoop, loops: [EventLoop], broker: BrokerState,
         connections: MemoryBudget, makeRoom: @escaping () -> Bool = { false },

@@ -1,7 +1,8 @@
 package import VarveLog
 
 /// Where topics get what they do not set themselves: from broker settings, by Kafka's pairs of
-/// names (`log.segment.bytes` is the default of `segment.bytes`). Source: `ServerTopicConfigSynonyms`.
+/// names (`log.segment.bytes` is the default of `segment.bytes`).
+/// Source: `ServerTopicConfigSynonyms`.
 package enum TopicDefaults {
     /// Topic configuration, the broker settings that give its default (the first that is set
     /// counts), and what one of the setting's units is in the topic's.

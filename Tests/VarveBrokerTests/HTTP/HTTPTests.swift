@@ -83,7 +83,8 @@ struct HTTPTests {
         let endless = try test.http()
         try endless.send(ByteSlice("GET / HTTP/1.1\r\n"))
         do {
-            for _ in 0..<200 { try endless.send(ByteSlice("X: " + String(repeating: "y", count: 100) + "\r\n")) }
+            let line = "X: " + String(repeating: "y", count: 100) + "\r\n"
+            for _ in 0..<200 { try endless.send(ByteSlice(line)) }
         } catch is SystemError {}
         #expect(endless.closes())
         #expect(try get(test, "/health").status == 200)

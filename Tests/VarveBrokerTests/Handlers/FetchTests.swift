@@ -83,7 +83,8 @@ struct FetchTests {
         var clients: [(TestClient, Int32)] = []
         for _ in 0..<50 {
             let client = try test.client()
-            clients.append((client, try client.send(fetch([("t", 0, 0)], maxWait: 20_000), version: 11)))
+            let id = try client.send(fetch([("t", 0, 0)], maxWait: 20_000), version: 11)
+            clients.append((client, id))
         }
         _ = try test.broker.append(topic: "t", records: [.init("a")])
         for (client, id) in clients {

@@ -206,7 +206,10 @@ struct ProduceTests {
             ("control batch", { $0[22] |= 32 }),
             ("no records", { $0[60] = 0 }),
             ("count and offsets differ", { $0[26] = 7 }),
-            ("producer without sequence", { $0.replaceSubrange(43..<51, with: [0, 0, 0, 0, 0, 0, 0, 1]) }),
+            (
+                "producer without sequence",
+                { $0.replaceSubrange(43..<51, with: [0, 0, 0, 0, 0, 0, 0, 1]) }
+            ),
         ]
         for (name, change) in cases {
             #expect(try code(patched(good, change)) == .invalidRecord, "\(name)")

@@ -20,7 +20,8 @@ struct ResponseQueueTests {
                 opened += 1
             } else {
                 let number = waiting.remove(at: Int.random(in: 0..<waiting.count, using: &random))
-                check(queue.complete(number, [ByteSlice([UInt8(truncatingIfNeeded: number)])]), true)
+                let answer = [ByteSlice([UInt8(truncatingIfNeeded: number)])]
+                check(queue.complete(number, answer), true)
                 while let pieces = queue.popReady() { left.append(pieces[0][0]) }
             }
         }
