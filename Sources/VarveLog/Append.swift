@@ -153,11 +153,10 @@ extension PartitionLog {
     private static func mustRoll(
         _ state: State, for header: RecordBatchHeader, now: Int64
     ) -> Bool {
-        let active = state.active
-        return !active.hasRoom(
+        !state.active.hasRoom(
             bytes: header.totalByteCount, lastOffset: header.lastOffset,
             segmentBytes: state.configuration.segmentBytes)
-            || isExpired(active, state.configuration, now: now)
+            || isExpired(state.active, state.configuration, now: now)
     }
 
     /// Whether the active segment has been open for `segment.ms`.

@@ -58,7 +58,8 @@ extension PartitionLog {
             work.syncsDirectory = state.needsDirectorySync
             state.needsDirectorySync = false
             do throws(SystemError) {
-                for index in state.segments.indices
+                let first = max(0, Self.segmentIndex(of: state.durable.segmentBase, state.segments))
+                for index in first..<state.segments.count
                 where Self.isDirty(state.segments[index], state.durable) {
                     work.files.append(try state.segments[index].open())
                 }

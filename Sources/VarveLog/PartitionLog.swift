@@ -76,7 +76,7 @@ package final class PartitionLog: Sendable {
         var nextHint = 0
 
         var active: Segment {
-            get { segments[segments.count - 1] }
+            _read { yield segments[segments.count - 1] }
             _modify { yield &segments[segments.count - 1] }
         }
     }

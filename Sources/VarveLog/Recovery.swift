@@ -111,7 +111,8 @@ struct Recovery {
         let path = directory + "/" + SegmentName.file(base, .log)
         guard case .file(let size)? = try disk.entry(path) else { return }
         if segments.isEmpty { producers.begin(at: base) }
-        if !readsEverything, nextBase != nil, let seal = try readSeal(base), seal.byteCount == size {
+        let seal = nextBase == nil ? nil : try readSeal(base)
+        if !readsEverything, let seal, seal.byteCount == size {
             var segment = Segment(disk: disk, directory: directory, summary: seal)
             segment.isSealed = true
             producers.skip(to: seal.nextOffset, count: seal.producerCount)
@@ -121,6 +122,9 @@ struct Recovery {
         var (segment, start) = try knownPart(of: base, size: size, nextBase: nextBase)
         if start < size {
             try scan(&segment, from: start, size: size, nextBase: nextBase)
+        }
+        if let seal, segment.byteCount < seal.byteCount, segment.nextOffset < seal.nextOffset {
+            reportMissing(behind: segment, byteCount: seal.byteCount, nextOffset: seal.nextOffset)
         }
         if let nextBase {
             let state = try producers.state(behind: segments + [segment])
@@ -196,6 +200,9 @@ struct Recovery {
             }
         }
         guard !gaps.isEmpty else {
+            // A seal that speaks of the longer file would have the loss reported again.
+            let seal = SegmentName.file(segment.base, .seal)
+            if try disk.entry(directory + "/" + seal) != nil { try remove(seal) }
             try file.truncate(to: keptEnd)
             try file.syncData()
             return
@@ -339,7 +346,8 @@ struct Recovery {
         // What the mark says was durable keeps its offsets, even where its bytes are gone (I3).
         let end = max(last.nextOffset, markedEnd)
         if let mark, last.base <= mark.segment.base, last.nextOffset < mark.segment.nextOffset {
-            reportMissing(behind: last, mark)
+            reportMissing(
+                behind: last, byteCount: mark.segment.byteCount, nextOffset: mark.durableEnd)
         }
         if !report.damages.isEmpty {
             // So that the next start neither believes the old positions nor reports this again.
@@ -355,9 +363,10 @@ struct Recovery {
                 end: end, segmentBase: last.base, position: last.byteCount))
         state.producers = try producers.state(behind: segments)
         state.producers.expire(now: now, expiryMilliseconds: store.producerExpiryMilliseconds)
+        // A segment that the mark does not know may have a name that is not durable.
+        let isStopClean = mark.map { $0.isCleanStop && $0.segment.base == last.base }
         report.wasClean =
-            mark?.isCleanStop ?? !last.exists && report.bytesScanned == 0
-            && report.damages.isEmpty
+            isStopClean ?? !last.exists && report.bytesScanned == 0 && report.damages.isEmpty
         if !report.wasClean {
             try disk.syncDirectory(directory)
             state.needsMark = last.exists
@@ -366,15 +375,17 @@ struct Recovery {
         return state
     }
 
-    /// Bytes that the mark vouches for and that are not in the file any more.
-    private mutating func reportMissing(behind last: Segment, _ mark: DurableMark) {
-        let isReported = report.damages.contains { $0.firstOffset <= last.nextOffset
-            && $0.path == last.path(.log) && $0.nextOffset <= last.nextOffset }
-        guard !isReported else { return }
+    /// Bytes that the mark or the seal vouches for and that are not in the file any more, unless
+    /// they have just been set aside.
+    private mutating func reportMissing(
+        behind segment: Segment, byteCount: Int64, nextOffset: Int64
+    ) {
+        let path = segment.path(.log)
+        guard !report.damages.contains(where: { $0.path == path }) else { return }
         report.damages.append(
             Damage(
-                kind: .corruption, path: last.path(.log), position: last.byteCount,
-                byteCount: max(0, mark.segment.byteCount - last.byteCount),
-                firstOffset: last.nextOffset, nextOffset: mark.durableEnd, quarantine: ""))
+                kind: .corruption, path: path, position: segment.byteCount,
+                byteCount: max(0, byteCount - segment.byteCount), firstOffset: segment.nextOffset,
+                nextOffset: nextOffset, quarantine: ""))
     }
 }

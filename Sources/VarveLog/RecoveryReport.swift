@@ -50,6 +50,6 @@ package struct Damage: Equatable, Sendable {
     /// The first offset that is missing, and the next one that is there.
     package let firstOffset: Int64
     package let nextOffset: Int64
-    /// Where the bytes are kept.
+    /// Where the bytes are kept; empty where the file had lost them already.
     package let quarantine: String
 }

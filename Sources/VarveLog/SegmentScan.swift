@@ -79,30 +79,24 @@ struct SegmentScan {
         return repaired
     }
 
-    /// The indexes of `segment`, whose file is known to hold valid batches only, built anew.
-    /// - Throws: `.corrupt` where it holds something else.
+    /// The indexes of `segment`, built anew from its file. Damage in the file is stepped over: it
+    /// is for the reads that come upon it to report, and must not keep the rest away.
     static func rebuildIndexes(
         _ segment: inout Segment, indexIntervalBytes: Int
     ) throws(LogError) {
         var fresh = Segment(
             disk: segment.disk, directory: segment.directory, base: segment.base)
         var scan = SegmentScan()
-        let file: any DiskFile
         do throws(SystemError) {
-            file = try segment.open()
             try scan.run(
-                file, from: 0, size: segment.byteCount, expecting: segment.base,
+                try segment.open(), from: 0, size: segment.byteCount, expecting: segment.base,
                 below: Int64.max
-            ) { header, _ in
+            ) { header, position in
+                fresh.byteCount = position
                 fresh.note(header, appendTime: -1, indexIntervalBytes: indexIntervalBytes)
             }
         } catch {
             throw .io(error)
-        }
-        if let position = scan.invalid.first?.range.lowerBound ?? scan.repairs.first?.position {
-            throw .corrupt(
-                path: file.path, position: position,
-                reason: "no valid batch, found while building the index anew")
         }
         fresh.noteTime()
         segment.index = fresh.index

@@ -248,4 +248,58 @@ import VarveSimulation
         #expect(report["kind"]?.string == "torn-write")
         #expect(report["position"]?.int == damage.position)
     }
+
+    @Test func aTruncatedClosedSegmentIsReportedAndTheRestKept() throws {
+        let (original, batches) = try makeLog()
+        let path = original.path(8, "log")
+        let good = original.disk.contents(path)!
+        for size in stride(from: 0, to: good.count, by: 57) {
+            let (copy, _) = try makeLog()
+            var fixture = copy
+            fixture.disk.setContents(path, Array(good[..<size]))
+            try fixture.reopen()
+            let (found, errors) = readable(fixture.log)
+            #expect(errors == 0 && found.count == 8 + size / 228, "\(size) bytes left")
+            for (offset, bytes) in found { #expect(bytes == batches[offset]) }
+            let damages = fixture.directory.recovery.damages
+            #expect(damages.count == 1 && damages.allSatisfy { $0.path == path })
+            #expect(damages.first?.kind == .corruption)
+        }
+    }
+
+    @Test func aCrashInsideARepairLosesNothing() throws {
+        let (original, batches) = try makeLog()
+        let path = original.path(16, "log")
+        var bad = original.disk.contents(path)!
+        bad[300] ^= 1
+        var operation = 0
+        while true {
+            let (copy, _) = try makeLog()
+            var fixture = copy
+            fixture.disk.setContents(path, bad)
+            try fixture.reopen()
+            fixture.disk.die(at: fixture.disk.operationCount + operation)
+            _ = try? fixture.log.reopen(now: fixture.now, readsEverything: true)
+            let wasWhole = !fixture.disk.isDead
+            if operation % 2 == 0 { fixture.disk.powerCut() } else { fixture.disk.kill() }
+            try fixture.reopen()
+            for _ in 0..<2 {
+                let (found, errors) = readable(fixture.log)
+                #expect(
+                    found.count >= batches.count - 2,
+                    "operation \(operation): \(errors) errors, \(fixture.directory.recovery)")
+                for (offset, bytes) in found { #expect(bytes == batches[offset]) }
+                _ = try fixture.log.reopen(now: fixture.now, readsEverything: true)
+            }
+            let (found, errors) = readable(fixture.log)
+            #expect(errors == 0 && found.count == batches.count - 1, "operation \(operation)")
+            #expect(fixture.log.endOffset == 24)
+            #expect(
+                fixture.disk.allFiles.filter { $0.hasSuffix(".bytes") }.count == 1,
+                "set aside once, whatever came in between")
+            if wasWhole { break }
+            operation += 1
+        }
+        #expect(operation > 10)
+    }
 }

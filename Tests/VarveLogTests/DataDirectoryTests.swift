@@ -28,6 +28,18 @@ import VarveSimulation
         #expect(fixture.directory.topic("b")?.configuration.segmentBytes == 2048)
     }
 
+    @Test func aNewTopicSurvivesAPowerCutAtOnce() throws {
+        var fixture = try LogFixture()
+        try fixture.directory.createTopic("first", partitions: 2, now: fixture.now)
+        fixture.disk.powerCut(keep: 0)
+        try fixture.reopen()
+        #expect(fixture.directory.topic("first")?.partitions.count == 2)
+        try fixture.directory.deleteTopic("first")
+        fixture.disk.powerCut(keep: 0)
+        try fixture.reopen()
+        #expect(fixture.directory.topics.isEmpty)
+    }
+
     @Test func badRequestsAreRefusedByName() throws {
         var options = LogFixture.options()
         options.partitionsMax = 10

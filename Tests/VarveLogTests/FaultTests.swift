@@ -69,6 +69,42 @@ import VarveSimulation
         #expect(try fixture.values() == values)
     }
 
+    @Test func aFailedWriteTakesThePartitionOffline() throws {
+        var fixture = try LogFixture()
+        let log = try fixture.partition()
+        try fixture.append(["before"])
+        let told = Lock<[LogError?]>([])
+        log.whenDurable(1) { error in told.withLock { $0.append(error) } }
+        fixture.disk.fail(
+            .init(operation: 0, errno: SystemError.eio, isLasting: true), only: [.write])
+        #expect(throws: LogError.self) { try fixture.append(["failed"]) }
+        fixture.disk.fail(nil)
+        #expect(!log.isOnline, "nothing is acknowledged before the log was verified (I6)")
+        #expect(told.withLock { $0.count == 1 && $0[0] != nil })
+        #expect(throws: LogError.self) { try fixture.append(["refused"]) }
+        _ = try log.reopen(now: fixture.now)
+        #expect(try fixture.values() == ["before"])
+    }
+
+    @Test func aMarkThatTheDiskDoesNotHaveIsNotBelieved() throws {
+        for seed in UInt64(0)..<10 {
+            var fixture = try LogFixture(seed: seed)
+            let log = try fixture.partition()
+            for _ in 0..<4 { try fixture.append(["x"]) }
+            fixture.directory.commitNow()
+            _ = try log.trim(to: 1, now: fixture.now)
+            fixture.disk.fail(
+                .init(operation: 0, errno: SystemError.eio, isLasting: true), only: [.sync])
+            #expect(throws: LogError.self) { try log.trim(to: 3, now: fixture.now) }
+            fixture.disk.kill()
+            try fixture.reopen()
+            let shown = fixture.log.startOffset
+            fixture.disk.powerCut(keep: 0)
+            try fixture.reopen()
+            #expect(fixture.log.startOffset == shown, "seed \(seed)")
+        }
+    }
+
     @Test func anotherPartitionIsUnharmedByAFailedSync() throws {
         var fixture = try LogFixture()
         _ = try fixture.partition()
@@ -100,6 +136,9 @@ import VarveSimulation
             } catch LogError.full {
                 refused += 1
                 #expect(log.endOffset == Int64(taken))
+                let size = fixture.disk.allFiles.filter { $0.hasSuffix(".log") }
+                    .reduce(0) { $0 + fixture.disk.contents($1)!.count }
+                #expect(log.byteCount == Int64(size), "nothing half-written stays")
             }
         }
         fixture.directory.commitNow()

@@ -53,7 +53,7 @@ struct PowerCutWorld {
 
     private static let overrides = [
         "segment.bytes": "3000", "index.interval.bytes": "200", "retention.ms": "50000",
-        "retention.bytes": "12000",
+        "retention.bytes": "12000", "segment.ms": "20000",
     ]
 
     private mutating func createTopic(_ name: String) throws {
@@ -89,7 +89,7 @@ struct PowerCutWorld {
         switch generator.int(0..<100) {
         case 0..<60: try append()
         case 60..<80: directory.commitNow()
-        case 80..<83: directory.tick(now: now)
+        case 80..<83: directory.tick(now: now + Int64(generator.int(0...1) * 40_000))
         case 83..<87: try retain()
         case 87..<90: try trim()
         case 90..<92:
