@@ -108,7 +108,9 @@ extension Producer {
         }
         // The broker did not count its sequence, so those after it have to be numbered anew.
         if batch.sequence != nil { state.identity.expire() }
-        return state.remove(batch, from: partition, .failure(error))
+        let final =
+            error.isRetriable ? .timedOut("delivery to \(partition); at last: \(error)") : error
+        return state.remove(batch, from: partition, .failure(final))
     }
 
     /// A batch that the broker finds too large becomes two halves at its place, with the sequences
