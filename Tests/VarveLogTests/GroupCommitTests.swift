@@ -135,12 +135,17 @@ import VarveSimulation
         let log = topic.partitions[0]
         let count = Lock(0)
         let syncs = disk.count(of: .sync)
-        // The first commit is held up inside its acknowledgement, while more gather.
+        // The first commit is held up inside its acknowledgement, while more gather. Its waiter is
+        // there before the append, or the commit could be over before anybody waits.
         let gate = Lock(false)
-        let first = try log.append(Batches.batch([[0]], timestamp: 0), now: 0)
-        log.whenDurable(first.lastOffset + 1) { _ in
+        let isHeld = Lock(false)
+        log.whenDurable(1) { _ in
+            isHeld.withLock { $0 = true }
+            isHeld.signal()
             _ = gate.wait(timeoutMilliseconds: 10_000) { $0 ? true : nil }
         }
+        _ = try log.append(Batches.batch([[0]], timestamp: 0), now: 0)
+        #expect(isHeld.wait(timeoutMilliseconds: 10_000) { $0 ? true : nil } == true)
         for _ in 0..<100 {
             let result = try log.append(Batches.batch([[1]], timestamp: 0), now: 0)
             log.whenDurable(result.lastOffset + 1) { error in
