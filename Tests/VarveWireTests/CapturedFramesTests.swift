@@ -26,6 +26,7 @@ internal import VarveWire
 
     private static let groupClients = [
         ("kcat", "t-kcat"), ("confluent-kafka", "t-confluent"), ("aiokafka", "t-aio"),
+        ("kafka-python", "t-kp"),
     ]
 
     private static func frame(_ client: String, _ isRequest: Bool, _ api: ApiKey) throws -> Frame {
@@ -50,7 +51,7 @@ internal import VarveWire
 
     @Test func theFixtureHasEveryClient() {
         #expect(Set(Self.frames.map(\.client)).count == 4)
-        #expect(Self.frames.count > 60)
+        #expect(Self.frames.count > 100)
     }
 
     @Test func everyFrameReadsWholeAndWritesBackTheSame() throws {
@@ -80,7 +81,7 @@ internal import VarveWire
         }
     }
 
-    @Test(arguments: ["kcat", "confluent-kafka", "aiokafka"])
+    @Test(arguments: ["kcat", "confluent-kafka", "aiokafka", "kafka-python"])
     func producedBatchesAreWholeAndVerify(client: String) throws {
         let request = try Self.request(ProduceRequest.self, of: client)
         #expect(request.topicData.count == 1)
@@ -111,6 +112,7 @@ internal import VarveWire
             try #require(request.assignments.first).assignment)
         #expect(assignment.assignedPartitions.map(\.topic) == [topic])
         #expect(assignment.assignedPartitions[0].partitions.isEmpty == false)
+        if client == "kafka-python" { return }  // recorded without the answers
         let response = try Self.response(to: SyncGroupRequest.self, of: client)
         #expect(try ConsumerAssignment.decode(response.assignment) == assignment)
     }
