@@ -21,7 +21,7 @@ final class AdminThread: @unchecked Sendable {
                     return state.jobs
                 }
                 guard let jobs, !jobs.isEmpty else { return }
-                for job in jobs { job() }
+                for job in jobs where !state.withLock({ $0.isStopping }) { job() }
             }
         }
     }
@@ -32,9 +32,13 @@ final class AdminThread: @unchecked Sendable {
         state.signal()
     }
 
-    /// Finishes what is queued and ends the thread.
+    /// Finishes the job that is running and ends the thread. What is still queued is dropped: by now
+    /// the connections have had their time to drain, and a client may have queued hours of work.
     func stop() {
-        state.withLock { $0.isStopping = true }
+        state.withLock {
+            $0.isStopping = true
+            $0.jobs = []
+        }
         state.signal()
         thread?.join()
         thread = nil

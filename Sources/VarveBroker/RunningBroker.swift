@@ -151,6 +151,7 @@ final class RunningBroker: Sendable {
         var options = DataDirectoryOptions()
         options.topicDefaults = plan.topicDefaults
         options.commit = .threads(syncers: plan.settings.int("varve.sync.threads"))
+        options.partitionsMax = plan.settings.int("varve.partitions.max")
         options.producerExpiryMilliseconds = plan.settings.integer("producer.id.expiration.ms")
         do throws(LogError) {
             return try DataDirectory.open(

@@ -45,6 +45,9 @@ extension BrokerSettings {
             "num.partitions", .int(1...100_000), "1",
             "Partitions of a topic that is made on first use, or without a number."),
         .init(
+            "varve.partitions.max", .int(1...1_000_000), "20000",
+            "Partitions of all topics together: each costs files, and some memory when idle."),
+        .init(
             "default.replication.factor", .int(1...1), "1",
             "Copies of each partition. This broker is the only one."),
         .init(
