@@ -26,9 +26,13 @@ def pytest_runtest_makereport(item, call):
         for broker in getattr(item, "brokers", []):
             report.sections.append(
                 (f"log of the broker in {broker.directory}", broker.tail()))
+    if call.when == "teardown" and not getattr(item, "failed", False):
+        # Only now is it known that nothing failed, the ends of the fixtures included.
+        if hasattr(item, "work"):
+            shutil.rmtree(item.work, ignore_errors=True)
 
 
-def directory_for(node, name):
+def directory_for(name):
     clean = re.sub(r"[^A-Za-z0-9_.-]+", "_", name)
     path = WORK / clean
     shutil.rmtree(path, ignore_errors=True)
@@ -39,10 +43,8 @@ def directory_for(node, name):
 @pytest.fixture
 def work(request):
     """A directory of the test's own, kept when the test fails."""
-    path = directory_for(request.node, request.node.name)
-    yield path
-    if not getattr(request.node, "failed", False):
-        shutil.rmtree(path, ignore_errors=True)
+    request.node.work = directory_for(request.node.name)
+    return request.node.work
 
 
 @pytest.fixture
