@@ -126,7 +126,8 @@ import VarvePlatform
         }
         let start = SystemClock().monotonicMilliseconds()
         #expect(await sink.deliver(events).areAllWaiting)
-        #expect(SystemClock().monotonicMilliseconds() - start < 5000)
+        // Without its deadline the sink would wait for ever; the room is for a busy machine.
+        #expect(SystemClock().monotonicMilliseconds() - start < 30_000)
         server.stop()
         await sink.close()
     }
