@@ -32,8 +32,9 @@ final class AdminThread: @unchecked Sendable {
         state.signal()
     }
 
-    /// Finishes the job that is running and ends the thread. What is still queued is dropped: by now
-    /// the connections have had their time to drain, and a client may have queued hours of work.
+    /// Finishes the job that is running and ends the thread. What is still queued is dropped: by
+    /// now the connections have had their time to drain, and a client may have queued hours of
+    /// work.
     func stop() {
         state.withLock {
             $0.isStopping = true

@@ -22,7 +22,8 @@ enum SegmentName {
     /// Nil when `name` is no such name.
     static func parse(_ name: String) -> (base: Int64, kind: Kind)? {
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 2, parts[0].utf8.count == 20, let kind = Kind(rawValue: String(parts[1])),
+        guard parts.count == 2, parts[0].utf8.count == 20,
+            let kind = Kind(rawValue: String(parts[1])),
             parts[0].utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let base = Int64(parts[0])
         else { return nil }
         return (base, kind)

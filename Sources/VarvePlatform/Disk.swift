@@ -93,7 +93,9 @@ extension Disk {
     }
 
     /// The whole file, up to `bytesMax` bytes (EFBIG-like error when it is larger).
-    package func readAll(_ path: String, bytesMax: Int = 64 << 20) throws(SystemError) -> ByteSlice {
+    package func readAll(
+        _ path: String, bytesMax: Int = 64 << 20
+    ) throws(SystemError) -> ByteSlice {
         let file = try open(path, .read)
         let size = try file.size()
         guard size <= Int64(bytesMax) else {

@@ -19,7 +19,8 @@ package indirect enum JSON: Equatable, Sendable {
         case (.string(let a), .string(let b)): a == b
         case (.array(let a), .array(let b)): a == b
         case (.object(let a), .object(let b)):
-            a.count == b.count && zip(a, b).allSatisfy { $0.name == $1.name && $0.value == $1.value }
+            a.count == b.count
+                && zip(a, b).allSatisfy { $0.name == $1.name && $0.value == $1.value }
         default: false
         }
     }
@@ -259,7 +260,9 @@ private struct JSONParser {
             if (0xD800..<0xDC00).contains(code) {
                 guard take("\\"), take("u") else { throw failure("half a surrogate pair") }
                 let low = try codeUnit()
-                guard (0xDC00..<0xE000).contains(low) else { throw failure("half a surrogate pair") }
+                guard (0xDC00..<0xE000).contains(low) else {
+                    throw failure("half a surrogate pair")
+                }
                 code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
             }
             guard let scalar = Unicode.Scalar(code) else { throw failure("half a surrogate pair") }

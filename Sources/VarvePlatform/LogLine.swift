@@ -33,11 +33,15 @@ package struct Logger: Sendable {
         Logger(part, levelMin: levelMin, sink: sink)
     }
 
-    package func debug(_ event: String, _ fields: KeyValuePairs<String, any CustomStringConvertible> = [:]) {
+    package func debug(
+        _ event: String, _ fields: KeyValuePairs<String, any CustomStringConvertible> = [:]
+    ) {
         write(.debug, event, fields)
     }
 
-    package func info(_ event: String, _ fields: KeyValuePairs<String, any CustomStringConvertible> = [:]) {
+    package func info(
+        _ event: String, _ fields: KeyValuePairs<String, any CustomStringConvertible> = [:]
+    ) {
         write(.info, event, fields)
     }
 
@@ -47,7 +51,9 @@ package struct Logger: Sendable {
         write(.warning, event, fields)
     }
 
-    package func error(_ event: String, _ fields: KeyValuePairs<String, any CustomStringConvertible> = [:]) {
+    package func error(
+        _ event: String, _ fields: KeyValuePairs<String, any CustomStringConvertible> = [:]
+    ) {
         write(.error, event, fields)
     }
 

@@ -114,7 +114,8 @@ package struct Socket: ~Copyable, Sendable {
                 let flags = fcntl(descriptor, F_GETFL, 0)
                 _ = fcntl(descriptor, F_SETFL, flags | O_NONBLOCK)
                 _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-                let socket = Socket(descriptor: descriptor, name: Self.numericName(descriptor, getpeername))
+                let socket = Socket(
+                    descriptor: descriptor, name: Self.numericName(descriptor, getpeername))
                 socket.setNoDelay()
                 return socket
             }
@@ -153,7 +154,8 @@ package struct Socket: ~Copyable, Sendable {
                     guard bytes.count > skipped else { return }
                     vectors.append(
                         iovec(
-                            iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress! + skipped),
+                            iov_base: UnsafeMutableRawPointer(
+                                mutating: bytes.baseAddress! + skipped),
                             iov_len: bytes.count - skipped))
                 }
             }

@@ -79,8 +79,8 @@ extension Consumer {
         }
         if !plan.committed.isEmpty { state.isLookingUpCommitted = true }
         state.fetching.formUnion(fetches.keys)
-        // What is under way comes on top of what is buffered; shared among the brokers it is at most
-        // as much again.
+        // What is under way comes on top of what is buffered; shared among the brokers it is at
+        // most as much again.
         let share = configuration.prefetchBytesMax / max(1, state.fetching.count)
         plan.fetches = fetches.values.map {
             var fetch = $0

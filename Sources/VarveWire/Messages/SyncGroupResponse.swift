@@ -18,7 +18,7 @@ package struct SyncGroupResponse: WireResponse {
             try c.string(&protocolType)
             try c.string(&protocolName)
         }
-        // librdkafka's mock broker puts null here beside an error; nothing assigned is what it means.
+        // librdkafka's mock broker puts null here beside an error; it means nothing assigned.
         var nullable: ByteSlice? = assignment
         try c.bytes(&nullable)
         assignment = nullable ?? ByteSlice()

@@ -25,7 +25,8 @@ enum ConsumeCommand {
     private static let printKey = Option(
         "--print-key", help: "the key and a tab before each value")
     private static let isolation = Option(
-        "--isolation-level", value: "LEVEL", help: "read_committed (the default) or read_uncommitted")
+        "--isolation-level", value: "LEVEL",
+        help: "read_committed (the default) or read_uncommitted")
     private static let idle = Option(
         "--idle-ms", value: "MS", help: "end when nothing came for so long")
 

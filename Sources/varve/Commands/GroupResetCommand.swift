@@ -10,7 +10,8 @@ enum GroupResetCommand {
     private static let allTopics = Option(
         "--all-topics", help: "every topic that the group has offsets in")
     private static let execute = Option("--execute", help: "do it; otherwise only show it")
-    private static let dryRun = Option("--dry-run", help: "only show what would be done; the default")
+    private static let dryRun = Option(
+        "--dry-run", help: "only show what would be done; the default")
     private static let export = Option("--export", help: "print CSV that --from-file reads")
     private static let toEarliest = Option("--to-earliest", help: "to the first record")
     private static let toLatest = Option("--to-latest", help: "to the end")
@@ -20,7 +21,8 @@ enum GroupResetCommand {
         "--to-datetime", value: "TIME", help: "to the first record at or after a time")
     private static let byDuration = Option(
         "--by-duration", value: "PnDTnHnMnS", help: "back by a duration from now")
-    private static let shiftBy = Option("--shift-by", value: "N", help: "by N records; -N goes back")
+    private static let shiftBy = Option(
+        "--shift-by", value: "N", help: "by N records; -N goes back")
     private static let fromFile = Option(
         "--from-file", value: "FILE", help: "to what CSV lines topic,partition,offset say")
 
@@ -154,7 +156,9 @@ enum GroupResetCommand {
         _ arguments: Arguments, _ session: Session, _ partitions: [TopicPartition],
         _ committed: [TopicPartition: Int64]
     ) async throws(CommandError) -> [TopicPartition: Int64] {
-        if arguments.has(toEarliest) { return try await session.offsets(.beginning, in: partitions) }
+        if arguments.has(toEarliest) {
+            return try await session.offsets(.beginning, in: partitions)
+        }
         if arguments.has(toLatest) { return try await session.offsets(.end, in: partitions) }
         if let offset = try arguments.integer(toOffset) {
             return try await session.offsets(.offset(offset), in: partitions)

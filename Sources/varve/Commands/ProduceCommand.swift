@@ -20,11 +20,13 @@ enum ProduceCommand {
     private static let acks = Option(
         "--acks", "-a", value: "N", help: "all (the default), 1, or 0 for no answer")
     private static let timestamp = Option(
-        "--timestamp", value: "TIME", help: "of every record: milliseconds or RFC 3339; now otherwise")
+        "--timestamp", value: "TIME",
+        help: "of every record: milliseconds or RFC 3339; now otherwise")
 
     static let command = Command(
         "produce", summary: "Send lines of standard input or files to a topic.",
-        discussion: "Ends when every line is acknowledged, which a Varve broker does when it is on disk.\n"
+        discussion:
+            "Ends when every line is acknowledged, which a Varve broker does when it is on disk.\n"
             + "Status 1 when one was not; the message says how many.",
         operands: "[FILE...]", operandCount: 0...10_000,
         options: [

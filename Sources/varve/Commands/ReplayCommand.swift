@@ -14,7 +14,8 @@ enum ReplayCommand {
     private static let to = Option(
         "--to", value: "WHERE", help: "before this: end (the default), an offset, @TIME")
     private static let worker = Option(
-        "--worker", "-w", value: "NAME", help: "into the sink of this worker, through its transforms")
+        "--worker", "-w", value: "NAME",
+        help: "into the sink of this worker, through its transforms")
     private static let file = Option(
         "--file", value: "FILE", help: "into a new file, one JSON object a line")
     private static let format = Option(
@@ -22,7 +23,8 @@ enum ReplayCommand {
     private static let execute = Option("--execute", help: "do it; otherwise only show it")
 
     static let command = Command(
-        "replay", summary: "Send a range of a topic to a sink or file again; a dry run unless --execute.",
+        "replay",
+        summary: "Send a range of a topic to a sink or file again; a dry run unless --execute.",
         discussion:
             "The worker's own place in the topic does not change. Events keep their identity, so a\n"
             + "sink that can stores them once.",
@@ -101,6 +103,7 @@ enum ReplayCommand {
         Output.standard.flush()
         let total = ranges.reduce(0) { $0 + $1.count }
         Output.error(
-            "This was a dry run: add --execute to send \(Quantity.count(total)) records to \(target).")
+            "This was a dry run: add --execute to send \(Quantity.count(total)) records "
+                + "to \(target).")
     }
 }

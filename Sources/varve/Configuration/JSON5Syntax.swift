@@ -73,7 +73,9 @@ struct JSON5Syntax {
                     while let character = next, !character.isNewline { index += 1 }
                 } else if characters[index + 1] == "*" {
                     index += 2
-                    while next != nil, !(next == "*" && characters.dropFirst(index + 1).first == "/") {
+                    while next != nil,
+                        !(next == "*" && characters.dropFirst(index + 1).first == "/")
+                    {
                         index += 1
                     }
                     guard next != nil else { throw mistake("this comment has no */", at: start) }

@@ -103,7 +103,9 @@ struct Session: Sendable {
     func ends(
         _ partitions: [TopicPartition]
     ) async throws(CommandError) -> [TopicPartition: (start: Int64, end: Int64)] {
-        func ask(_ query: OffsetQuery) async throws(CommandError) -> [TopicPartition: ListedOffset] {
+        func ask(
+            _ query: OffsetQuery
+        ) async throws(CommandError) -> [TopicPartition: ListedOffset] {
             try await asking { () throws(ClientError) in
                 try await admin.listOffsets(
                     Dictionary(uniqueKeysWithValues: partitions.map { ($0, query) }))

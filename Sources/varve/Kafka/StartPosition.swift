@@ -59,7 +59,8 @@ extension Session {
                 case .offset(let offset): offset
                 case .last(let count): range.end - count
                 // Nothing so late: whatever comes next.
-                case .time: times[partition].flatMap { $0.offset < 0 ? nil : $0.offset } ?? range.end
+                case .time:
+                    times[partition].flatMap { $0.offset < 0 ? nil : $0.offset } ?? range.end
                 }
             result[partition] = min(max(wanted, range.start), range.end)
         }

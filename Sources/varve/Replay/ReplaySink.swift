@@ -15,7 +15,9 @@ final class ReplaySink: ReplayTarget {
         pipeline = TransformPipeline(configuration.transforms)
     }
 
-    var description: String { "the \(configuration.sink.type) sink of worker \(configuration.name)" }
+    var description: String {
+        "the \(configuration.sink.type) sink of worker \(configuration.name)"
+    }
 
     func begin() async throws(CommandError) {
         do throws(SinkError) {

@@ -56,7 +56,9 @@ package struct RunDirectory: Sendable {
         try JSONEncoder().encode(value).write(to: URL(fileURLWithPath: file), options: .atomic)
     }
 
-    private static func read<Value: Decodable>(_ type: Value.Type, _ file: String) throws -> Value? {
+    private static func read<Value: Decodable>(
+        _ type: Value.Type, _ file: String
+    ) throws -> Value? {
         guard let data = FileManager.default.contents(atPath: file) else { return nil }
         return try JSONDecoder().decode(type, from: data)
     }
