@@ -78,7 +78,7 @@ extension PartitionLog {
             readsEverything: readsEverything)
         var report: PartitionReport
         do throws(LogError) {
-            let mustSubmit = try upkeep.withLock { (file) throws(LogError) in
+            let mustSubmit = try recoverAlone { (file) throws(LogError) in
                 let (recovered, mark) = try recovery.run()
                 file = mark
                 return state.withLock { state in
@@ -106,6 +106,13 @@ extension PartitionLog {
         }
         log(report)
         return report
+    }
+
+    /// While no segment is being written anew, and nothing sealed, marked or deleted.
+    private func recoverAlone<Result>(
+        _ body: (inout DurableMarkFile) throws(LogError) -> Result
+    ) throws(LogError) -> Result {
+        try rewriting.withLock { (_) throws(LogError) in try upkeep.withLock(body) }
     }
 
     private func log(_ report: PartitionReport) {

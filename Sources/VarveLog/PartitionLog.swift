@@ -15,6 +15,9 @@ package final class PartitionLog: Sendable {
     let state: Lock<State>
     /// The durable mark, held by whoever seals, marks or deletes. Taken before `state`.
     let upkeep: Lock<DurableMarkFile>
+    /// Held, for as long as it takes to read a segment, by whoever writes segments anew (recovery,
+    /// healing, compaction). Taken before `upkeep`; nothing that a request waits for takes it.
+    let rewriting = Lock<Void>(())
     private let observer = Lock<(@Sendable (PartitionLog) -> Void)?>(nil)
 
     enum Status {

@@ -182,11 +182,23 @@ struct Recovery {
         try file.dropCache()
         let limit = nextBase ?? Int64.max
         let firstAppendTime = segment.firstAppendTime
+        let before = segment
         let producersBefore = producers
         // Where the last batch should end: what its offset is held against.
         let end = nextBase ?? mark?.durableEnd
         let scan = try note(
             &segment, file, from: start, size: size, below: limit, endingAt: end)
+        if start > 0, scan.invalid.contains(where: { $0.range.upperBound < size }) {
+            // The file will be written anew, so all of it must be known, not only its tail.
+            segment = Segment(disk: disk, directory: directory, base: before.base)
+            segment.exists = true
+            segment.file = file
+            producers = producersBefore
+            producers.rewind(to: before.base, behind: segments)
+            try self.scan(&segment, from: 0, size: size, nextBase: nextBase)
+            if firstAppendTime >= 0 { segment.firstAppendTime = firstAppendTime }
+            return
+        }
         try repair(scan.repairs, in: file)
         guard let lastInvalid = scan.invalid.last else { return }
 
@@ -215,10 +227,14 @@ struct Recovery {
         segment.file = rewritten
         segment.exists = true
         producers = producersBefore
-        if start > 0 { producers.rewind(to: base, behind: segments) }
         let second = try note(
             &segment, rewritten, from: 0, size: try rewritten.size(), below: limit)
-        precondition(second.invalid.isEmpty, "\(rewritten.path) is invalid after its repair")
+        guard second.invalid.isEmpty else {
+            // Read twice with two answers: a sick disk, and the next start's to judge.
+            throw SystemError(
+                call: "read (not what was written)", errno: SystemError.eio,
+                subject: rewritten.path)
+        }
         if firstAppendTime >= 0 { segment.firstAppendTime = firstAppendTime }
     }
 
@@ -284,55 +300,20 @@ struct Recovery {
         return decision
     }
 
-    /// Writes the segment's file anew without `gaps`: aside, synced, renamed.
+    /// Writes the segment's file anew without `gaps`.
     private mutating func rewrite(
         _ segment: inout Segment, without gaps: [Range<Int64>], size: Int64
     ) throws(SystemError) {
         let source = try segment.open()
-        let aside = segment.path(.log) + ".tmp"
-        let target = try disk.open(aside, .create)
-        try target.truncate(to: 0)
-        var written: Int64 = 0
+        var fresh = try SegmentReplacement(disk: disk, directory: directory, base: segment.base)
         var position: Int64 = 0
         for gap in gaps + [size..<size] {
-            try copy(position..<gap.lowerBound, of: source, to: target, at: written)
-            written += gap.lowerBound - position
+            try fresh.copy(position..<gap.lowerBound, of: source)
             position = gap.upperBound
         }
-        try target.syncData()
-        // The seal and the mark speak of positions in the old file. They must be gone before the
-        // new one takes its place, or a crash in between would leave them to be believed.
-        for kind in [SegmentName.Kind.seal, .index, .timeindex] {
-            if try disk.entry(segment.path(kind)) != nil { try disk.remove(segment.path(kind)) }
-        }
-        if var weaker = mark, weaker.segment.base == segment.base {
-            weaker.segment = SegmentSummary(base: segment.base)
-            try markFile.write(weaker)
-        }
-        try disk.syncDirectory(directory)
-        try disk.rename(aside, to: segment.path(.log))
-        try disk.syncDirectory(directory)
+        try fresh.sync()
+        try fresh.install(&markFile)
         segment.file = nil
-    }
-
-    private func copy(
-        _ range: Range<Int64>, of source: any DiskFile, to target: any DiskFile, at start: Int64
-    ) throws(SystemError) {
-        try BatchScanner.withWindow { (window) throws(SystemError) in
-            var done: Int64 = 0
-            let count = range.upperBound - range.lowerBound
-            while done < count {
-                let piece = UnsafeMutableRawBufferPointer(
-                    rebasing: window[..<Int(min(Int64(window.count), count - done))])
-                let read = try source.read(into: piece, at: range.lowerBound + done)
-                guard read > 0 else {
-                    throw SystemError(call: "pread", errno: 0, subject: source.path)
-                }
-                try target.write(
-                    UnsafeRawBufferPointer(rebasing: piece[..<read]), at: start + done)
-                done += Int64(read)
-            }
-        }
     }
 
     // MARK: The whole
