@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 int varve_epoll_ctl(int poller, int operation, int descriptor, uint32_t events, uint64_t token) {
     struct epoll_event event = {.events = events, .data = {.u64 = token}};
@@ -33,6 +34,8 @@ int varve_lock_exclusive(int descriptor) {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0};
     return fcntl(descriptor, F_OFD_SETLK, &lock);
 }
+
+int varve_is_main_thread(void) { return gettid() == getpid(); }
 
 int varve_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
 

@@ -28,8 +28,13 @@ package enum ProcessControl {
 
     /// Lets this process get SIGTERM when its parent ends, however that ends.
     /// False when the parent is already gone.
+    ///
+    /// Call it on the main thread, and let that live as long as the process: Linux keeps the
+    /// setting with the thread that made it, and forgets it when that thread ends (prctl(2),
+    /// PR_SET_PDEATHSIG, is an attribute of the task).
     package static func endWithParent(_ parent: Int32) -> Bool {
-        varve_die_with_parent(SIGTERM) == 0 && getppid() == parent
+        precondition(varve_is_main_thread() == 1, "the parent's end is awaited on the main thread")
+        return varve_die_with_parent(SIGTERM) == 0 && getppid() == parent
     }
 
     package static var identifier: Int32 { getpid() }

@@ -32,6 +32,9 @@ int varve_lock_exclusive(int descriptor);
 /// prctl(PR_SET_PDEATHSIG): this process gets `signal` when its parent ends. Returns 0 or -1.
 int varve_die_with_parent(int signal);
 
+/// gettid(2) == getpid(2): 1 on the thread that `main` runs on, else 0.
+int varve_is_main_thread(void);
+
 /// pthread_setname_np on the calling thread, cut to 15 bytes.
 void varve_name_thread(const char *name);
 

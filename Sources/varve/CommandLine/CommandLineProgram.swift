@@ -35,6 +35,8 @@ package enum CommandLineProgram {
     private static func runBlocking(
         _ command: Command, _ arguments: Arguments
     ) throws(CommandError) {
+        // Here and not in the command: it must be asked for on a thread that stays.
+        try arguments.endWithParent()
         let result: Result<Void, CommandError> = Blocking.wait {
             do throws(CommandError) {
                 return .success(try await command.run(arguments))
@@ -43,5 +45,16 @@ package enum CommandLineProgram {
             }
         }
         try result.get()
+    }
+}
+
+extension Arguments {
+    /// Where `--end-with-parent` was given: this process gets SIGTERM when that parent ends, and
+    /// does not go on when it has ended already.
+    func endWithParent() throws(CommandError) {
+        guard let parent = try integer(.parent, in: 1...Int64(Int32.max)) else { return }
+        guard ProcessControl.endWithParent(Int32(parent)) else {
+            throw .failed("the process that started this one has ended")
+        }
     }
 }

@@ -35,7 +35,6 @@ enum BrokerCommand {
             isStopping.withLock { $0 = true }
             isStopping.signal()
         }
-        try arguments.endWithParent()
         // Recovery, waiting and the clean stop all block: not on a cooperative thread.
         let failure = await Blocking.run("main") { () -> BrokerError? in
             do throws(BrokerError) {

@@ -27,7 +27,6 @@ enum WorkerCommand {
             throw .failed("worker \(name): \(error)")
         }
         Interrupts.stopOnce { worker.stop() }
-        try arguments.endWithParent()
         let reporting = report(worker, to: arguments.string(statusFile), logger)
         let outcome: Result<Void, CommandError>
         do throws(WorkerError) {
@@ -66,17 +65,6 @@ enum WorkerCommand {
                 // A cancelled sleep ends early, and the loop writes the last report.
                 _ = try? await Task.sleep(for: .seconds(1))
             } while true
-        }
-    }
-}
-
-extension Arguments {
-    /// Where `--end-with-parent` was given: this process gets SIGTERM when that parent ends, and
-    /// does not go on when it has ended already.
-    func endWithParent() throws(CommandError) {
-        guard let parent = try integer(.parent, in: 1...Int64(Int32.max)) else { return }
-        guard ProcessControl.endWithParent(Int32(parent)) else {
-            throw .failed("the process that started this one has ended")
         }
     }
 }
