@@ -79,16 +79,19 @@ let package = Package(
         .target(
             name: "VarveSimulation", dependencies: ["VarvePlatform", "VarveRecords"],
             path: "Tests/VarveSimulation", swiftSettings: strict),
-        tests("VarvePlatform", []),
-        tests("VarveRecords", ["VarvePlatform"]),
+        tests("VarvePlatform", ["VarveSimulation"]),
+        tests("VarveRecords", ["VarvePlatform", "VarveSimulation"]),
         tests("VarveLog", ["VarvePlatform", "VarveRecords", "VarveSimulation"]),
-        tests("VarveWire", ["VarvePlatform", "VarveRecords"]),
+        tests("VarveWire", ["VarvePlatform", "VarveRecords", "VarveSimulation"]),
         tests(
             "VarveBroker",
             ["VarvePlatform", "VarveRecords", "VarveLog", "VarveWire", "VarveSimulation"]),
         tests(
             "VarveClient",
-            ["VarvePlatform", "VarveRecords", "VarveWire", "VarveBroker", "VarveLog"]),
+            [
+                "VarvePlatform", "VarveRecords", "VarveWire", "VarveBroker", "VarveLog",
+                "VarveSimulation",
+            ]),
         tests(
             "VarveDelivery",
             [

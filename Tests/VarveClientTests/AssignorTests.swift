@@ -1,4 +1,5 @@
 import Testing
+import VarveSimulation
 
 @testable import VarveClient
 
@@ -84,7 +85,7 @@ import Testing
     /// partition from one and give it to another at the same time.
     @Test(arguments: [true, false])
     func randomGroupsComeToRestEvenlyWithoutDoubleOwners(_ isUniform: Bool) {
-        var random = SeededGenerator("randomGroups.\(isUniform)")
+        var random = Generator("randomGroups.\(isUniform)")
         for _ in 0..<60 {
             let counts = ["t": 1 + random.below(9), "u": 1 + random.below(9), "v": random.below(4)]
             var members: [AssignmentMember] = []

@@ -2,6 +2,7 @@ import Foundation
 import Testing
 import VarvePlatform
 import VarveRecords
+import VarveSimulation
 
 @testable import VarveDelivery
 
@@ -86,7 +87,7 @@ import VarveRecords
     }
 
     @Test func aRedeliveryCutElsewhereStoresNothingTwice() async throws {
-        var generator = SeededGenerator("aRedeliveryCutElsewhereStoresNothingTwice")
+        var generator = Generator("aRedeliveryCutElsewhereStoresNothingTwice")
         // Batches of random sizes; again and again a new life begins some events earlier.
         var current = sink()
         var start: Int64 = 0

@@ -1,5 +1,6 @@
 import Testing
 import VarvePlatform
+import VarveSimulation
 
 @testable import VarveDelivery
 
@@ -89,7 +90,7 @@ import VarvePlatform
     }
 
     @Test func noEventBringsAMessageOfItsOwn() {
-        var generator = SeededGenerator("noEventBringsAMessageOfItsOwn")
+        var generator = Generator("noEventBringsAMessageOfItsOwn")
         let pieces = [
             "\n", "\r", "\\", "|", "=", " ", "a", "CEF:0|", "\u{85}", "\u{2028}", "\u{0}", "\t",
             "é",

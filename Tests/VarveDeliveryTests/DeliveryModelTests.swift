@@ -3,6 +3,7 @@ import Testing
 import VarveClient
 import VarvePlatform
 import VarveRecords
+import VarveSimulation
 
 @testable import VarveDelivery
 
@@ -25,10 +26,10 @@ private final class Ledger: Sendable {
 /// A sink with random delays and verdicts, which checks that it is used as its protocol says.
 private final class RandomSink: Sink {
     private let ledger: Ledger
-    private let generator: Lock<SeededGenerator>
+    private let generator: Lock<Generator>
     private let isHealed = Lock(false)
 
-    init(_ ledger: Ledger, _ generator: SeededGenerator) {
+    init(_ ledger: Ledger, _ generator: Generator) {
         self.ledger = ledger
         self.generator = Lock(generator)
     }
@@ -92,7 +93,7 @@ private func pause(_ milliseconds: Int) async {
     @Test(arguments: 1...6) func nothingIsCommittedWithoutAVerdictAndNothingIsSkipped(_ round: Int)
         async throws
     {
-        var generator = SeededGenerator("nothingIsCommittedWithoutAVerdictAndNothingIsSkipped")
+        var generator = Generator("nothingIsCommittedWithoutAVerdictAndNothingIsSkipped")
         for _ in 0..<round { _ = generator.next() }
         let ledger = Ledger()
         let sink = RandomSink(ledger, generator)

@@ -1,4 +1,5 @@
 import Testing
+import VarveSimulation
 
 @testable import VarveDelivery
 
@@ -43,7 +44,7 @@ import Testing
     }
 
     @Test func matchesAPlainModelInRandomOrder() {
-        var generator = SeededGenerator("matchesAPlainModelInRandomOrder")
+        var generator = Generator("matchesAPlainModelInRandomOrder")
         for _ in 0..<200 {
             var progress = PartitionProgress()
             var begun: [(offset: Int64, next: Int64)] = []
@@ -67,7 +68,7 @@ import Testing
     }
 
     @Test func theQueueKeepsItsOrder() {
-        var generator = SeededGenerator("theQueueKeepsItsOrder")
+        var generator = Generator("theQueueKeepsItsOrder")
         var queue = FIFO<Int>()
         var model: [Int] = []
         for number in 0..<5000 {

@@ -10,7 +10,7 @@ import VarveSimulation
     /// power cut at a random operation; the next one begins at a commit at or behind the delivered.
     /// `check` looks at what survived after each life.
     private func live(
-        _ generator: inout SeededGenerator, total: Int64, on disk: SimulatedDisk,
+        _ generator: inout Generator, total: Int64, on disk: SimulatedDisk,
         _ make: () -> any Sink, check: (_ delivered: Int64) throws -> Void
     ) async throws {
         var delivered: Int64 = 0
@@ -48,7 +48,7 @@ import VarveSimulation
     }
 
     @Test func theArchiveKeepsEveryDeliveredEventOnce() async throws {
-        var generator = SeededGenerator("theArchiveKeepsEveryDeliveredEventOnce")
+        var generator = Generator("theArchiveKeepsEveryDeliveredEventOnce")
         for _ in 0..<40 {
             let disk = SimulatedDisk(seed: generator.next())
             try await live(&generator, total: 200, on: disk) {
@@ -65,7 +65,7 @@ import VarveSimulation
     }
 
     @Test func aSyslogFileKeepsEveryDeliveredLineWhole() async throws {
-        var generator = SeededGenerator("aSyslogFileKeepsEveryDeliveredLineWhole")
+        var generator = Generator("aSyslogFileKeepsEveryDeliveredLineWhole")
         for _ in 0..<40 {
             let disk = SimulatedDisk(seed: generator.next())
             func numbers() throws -> [Int64] {

@@ -1,30 +1,9 @@
 import Foundation
+import VarveSimulation
 import VarvePlatform
 import VarveRecords
 
 @testable import VarveDelivery
-
-/// A generator whose numbers a seed repeats; the seed is printed, and VARVE_SEED gives it back.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    let seed: UInt64
-
-    init(_ test: String) {
-        let given = ProcessInfo.processInfo.environment["VARVE_SEED"].flatMap { UInt64($0) }
-        seed = given ?? UInt64.random(in: 0...UInt64.max)
-        state = seed
-        print("\(test): VARVE_SEED=\(seed)")
-    }
-
-    /// SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators").
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
 
 /// A directory that goes away with its owner.
 final class TemporaryDirectory: Sendable {

@@ -21,15 +21,16 @@ import VarvePlatform
 
     @Test(arguments: [
         "", "{", "[1,]", "{\"a\":1,}", "{a:1}", "01", "1.", "-", "1e", "tru", "nulll", "\"",
-        "\"\n\"", "\"\\x\"", "\"\\ud83e\"", "\"\\ud83e\\u0041\"", "\"\\udea8\"", "\"\\u12g4\"",
-        "[1] 2", "'a'", "NaN", "+1",
+        "\"\n\"", "\"\\x\"", "\"\\u12g4\"", "[1] 2", "'a'", "NaN", "+1",
     ])
     func otherTextsAreRefused(text: String) {
         #expect(throws: JSONError.self) { try JSON(parsing: text) }
     }
 
     @Test func nestingIsBounded() throws {
-        let inside = String(repeating: "[", count: 64) + String(repeating: "]", count: 64)
+        let inside =
+            String(repeating: "[", count: JSONDocument.depthMax)
+            + String(repeating: "]", count: JSONDocument.depthMax)
         _ = try JSON(parsing: inside)
         #expect(throws: JSONError.self) {
             try JSON(parsing: String(repeating: "[", count: 1_000_000))

@@ -1,13 +1,14 @@
 import Testing
 import VarvePlatform
 import VarveRecords
+import VarveSimulation
 
 @Suite struct CodecTests {
     static let compressing = CompressionCodec.allCases.filter { $0 != .none && $0.isBuiltIn }
 
     @Test(arguments: compressing)
     func everySizeComesBack(_ codec: CompressionCodec) throws {
-        var random = SeededRandom("everySizeComesBack.\(codec)")
+        var random = Generator("everySizeComesBack.\(codec)")
         for count in [1, 2, 100, 32_767, 32_768, 32_769, 65_536, 65_537, 300_000] {
             let noise = ByteSlice((0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) })
             #expect(try codec.decompress(codec.compress(noise), bytesMax: count) == noise)
@@ -40,7 +41,7 @@ import VarveRecords
 
     @Test(arguments: compressing)
     func noiseIsRefused(_ codec: CompressionCodec) throws {
-        var random = SeededRandom("noiseIsRefused.\(codec)")
+        var random = Generator("noiseIsRefused.\(codec)")
         for _ in 0..<500 {
             let noise = ByteSlice((0..<random.below(200)).map { _ in UInt8(random.below(256)) })
             do throws(RecordError) {
@@ -53,7 +54,7 @@ import VarveRecords
 
     @Test(arguments: compressing)
     func damagedInputNeverTraps(_ codec: CompressionCodec) throws {
-        var random = SeededRandom("damagedInputNeverTraps.\(codec)")
+        var random = Generator("damagedInputNeverTraps.\(codec)")
         let text = String(repeating: "event=4624 user=SYSTEM ", count: 200)
         let good = try codec.compress(ByteSlice(text)).array
         for _ in 0..<1000 {

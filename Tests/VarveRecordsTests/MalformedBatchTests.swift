@@ -1,6 +1,7 @@
 import Testing
 import VarvePlatform
 import VarveRecords
+import VarveSimulation
 
 /// Whatever the bytes are: an error or records, never a trap and never unbounded memory (I8).
 @Suite struct MalformedBatchTests {
@@ -18,7 +19,7 @@ import VarveRecords
 
     @Test(arguments: CapturedBatch.all)
     func mutatedBatchesNeverTrap(_ captured: CapturedBatch) {
-        var random = SeededRandom("mutatedBatchesNeverTrap.\(captured)")
+        var random = Generator("mutatedBatchesNeverTrap.\(captured)")
         let good = captured.bytes.array
         var refused = 0
         for _ in 0..<500 {

@@ -1,6 +1,7 @@
 import Testing
 import VarvePlatform
 import VarveRecords
+import VarveSimulation
 
 @Suite struct RecordBatchTests {
     @Test(arguments: CapturedBatch.all)
@@ -31,7 +32,7 @@ import VarveRecords
     @Test(arguments: CompressionCodec.allCases)
     func recordsSurviveEveryCodec(_ codec: CompressionCodec) throws {
         guard codec.isBuiltIn else { return }
-        var random = SeededRandom("recordsSurviveEveryCodec.\(codec)")
+        var random = Generator("recordsSurviveEveryCodec.\(codec)")
         for _ in 0..<15 {
             let records = Self.randomRecords(&random)
             var builder = RecordBatchBuilder(codec: codec)
@@ -92,8 +93,8 @@ import VarveRecords
         }
     }
 
-    static func randomRecords(_ random: inout SeededRandom) -> [Record] {
-        func bytes(_ random: inout SeededRandom, max: Int) -> ByteSlice? {
+    static func randomRecords(_ random: inout Generator) -> [Record] {
+        func bytes(_ random: inout Generator, max: Int) -> ByteSlice? {
             if random.below(5) == 0 { return nil }
             // Half of it repeats, so that the codecs find something to do.
             let count = random.below(max + 1)

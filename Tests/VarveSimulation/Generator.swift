@@ -7,6 +7,9 @@ package struct Generator: RandomNumberGenerator, Sendable {
 
     package init(seed: UInt64) { state = seed }
 
+    /// With the seed of a random test.
+    package init(_ test: String) { self.init(seed: Self.seed(for: test)) }
+
     package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
@@ -17,6 +20,8 @@ package struct Generator: RandomNumberGenerator, Sendable {
 
     package mutating func int(_ range: Range<Int>) -> Int { .random(in: range, using: &self) }
     package mutating func int(_ range: ClosedRange<Int>) -> Int { .random(in: range, using: &self) }
+    /// 0 to `bound` - 1.
+    package mutating func below(_ bound: Int) -> Int { int(0..<bound) }
     /// True with probability `numerator / denominator`.
     package mutating func chance(_ numerator: Int, in denominator: Int) -> Bool {
         int(0..<denominator) < numerator

@@ -1,11 +1,12 @@
 import Testing
 internal import VarvePlatform
+internal import VarveSimulation
 internal import VarveWire
 
 /// Whatever the bytes are, a decoder returns or throws, and asks for little memory (I8).
 @Suite struct MalformedTests {
     @Test func randomBytesNeverTrap() throws {
-        var random = SeededRandom("randomBytesNeverTrap")
+        var random = Generator("randomBytesNeverTrap")
         for entry in MessageCatalog.entries {
             for _ in 0..<60 {
                 let count = random.below(200)
@@ -21,7 +22,7 @@ internal import VarveWire
     }
 
     @Test func mutatedMessagesNeverTrap() throws {
-        var random = SeededRandom("mutatedMessagesNeverTrap")
+        var random = Generator("mutatedMessagesNeverTrap")
         var refused = 0
         for entry in MessageCatalog.entries {
             for _ in 0..<5 {
@@ -50,7 +51,7 @@ internal import VarveWire
     }
 
     @Test func everyCutOfAMessageIsRefused() throws {
-        var random = SeededRandom("everyCutOfAMessageIsRefused")
+        var random = Generator("everyCutOfAMessageIsRefused")
         for entry in MessageCatalog.entries {
             let good = try entry.encode(try entry.random(&random))
             // A subscription may end after the fields of version 0.

@@ -1,4 +1,5 @@
 internal import VarvePlatform
+internal import VarveSimulation
 internal import VarveWire
 
 /// Walks a message as a decoder does and fills every field that the version has with something
@@ -7,7 +8,7 @@ struct RandomFiller: WireCoder {
     let version: Int16
     let isFlexible: Bool
     let isAtEnd = false
-    var random: SeededRandom
+    var random: Generator
 
     private mutating func number<Number: FixedWidthInteger>(_ value: inout Number) {
         // Every length of number, and both its ends.

@@ -1,10 +1,11 @@
 import Testing
 internal import VarvePlatform
+internal import VarveSimulation
 internal import VarveWire
 
 @Suite struct RoundTripTests {
     @Test func everyMessageComesBackEqualInEveryVersion() throws {
-        var random = SeededRandom("everyMessageComesBackEqualInEveryVersion")
+        var random = Generator("everyMessageComesBackEqualInEveryVersion")
         for entry in MessageCatalog.entries {
             for _ in 0..<20 {
                 let sent = try entry.random(&random)
@@ -17,7 +18,7 @@ internal import VarveWire
     }
 
     @Test func everyRequestAndItsResponseComeBackAsFrames() throws {
-        var random = SeededRandom("everyRequestAndItsResponseComeBackAsFrames")
+        var random = Generator("everyRequestAndItsResponseComeBackAsFrames")
         func check<Request: WireRequest>(_: Request.Type) throws {
             for version in Request.api.versions {
                 var filler = RandomFiller(
@@ -119,7 +120,7 @@ func joined(_ pieces: [ByteSlice]) -> ByteSlice { ByteSlice(pieces.flatMap { $0.
 
 extension MessageCatalog.Entry {
     /// The message with random values in all fields of its version.
-    func random(_ random: inout SeededRandom) throws -> any WireMessage {
+    func random(_ random: inout Generator) throws -> any WireMessage {
         var filler = RandomFiller(version: version, isFlexible: isFlexible, random: random)
         var message = type.init()
         try message.code(&filler)

@@ -1,8 +1,7 @@
 import Foundation
 import Testing
 import VarvePlatform
-
-@testable import VarveDelivery
+import VarveSimulation
 
 @Suite struct JSONDocumentTests {
     /// A value as both readers show it, so that they can be compared.
@@ -48,7 +47,7 @@ import VarvePlatform
     /// Ten digits: Foundation's own reading is off in the last one or two, and knows no -0.
     private func shown(_ number: Double) -> String { String(format: "%.10g", number + 0) }
 
-    private func randomString(_ generator: inout SeededGenerator) -> String {
+    private func randomString(_ generator: inout Generator) -> String {
         let pieces = [
             "a", "Z", "0", " ", "é", "漢", "𝄞", "\\n", "\\\"", "\\\\", "\\/", "\\u0041", "\\u00e9",
             "\\ud834\\udd1e", "{", "}", "[", "]", ",", ":", ".",
@@ -59,7 +58,7 @@ import VarvePlatform
             }.joined() + "\""
     }
 
-    private func randomValue(_ depth: Int, _ generator: inout SeededGenerator) -> String {
+    private func randomValue(_ depth: Int, _ generator: inout Generator) -> String {
         let space = ["", "", "", " ", "\n", "\t", "\r"].randomElement(using: &generator)!
         switch Int.random(in: 0..<(depth > 0 ? 8 : 6), using: &generator) {
         case 0: return space + "null"
@@ -101,7 +100,7 @@ import VarvePlatform
     }
 
     @Test func readsRandomDocumentsAsFoundationDoes() throws {
-        var generator = SeededGenerator("readsRandomDocumentsAsFoundationDoes")
+        var generator = Generator("readsRandomDocumentsAsFoundationDoes")
         for _ in 0..<1500 {
             let text = Array(randomValue(4, &generator).utf8)
             let expected = try #require(oracle(text), "\(String(decoding: text, as: UTF8.self))")
@@ -110,7 +109,7 @@ import VarvePlatform
     }
 
     @Test func refusesAndAcceptsMutatedDocumentsAsFoundationDoes() {
-        var generator = SeededGenerator("refusesAndAcceptsMutatedDocumentsAsFoundationDoes")
+        var generator = Generator("refusesAndAcceptsMutatedDocumentsAsFoundationDoes")
         let interesting =
             Array("{}[]\",:\\u0123456789eE+-.truefalsn \n\t".utf8) + [0x80, 0xC3, 0xFF]
         var accepted = 0
@@ -143,7 +142,7 @@ import VarvePlatform
     }
 
     @Test func takesAnyBytesWithoutTrapping() {
-        var generator = SeededGenerator("takesAnyBytesWithoutTrapping")
+        var generator = Generator("takesAnyBytesWithoutTrapping")
         let alphabet =
             Array("{}[]\",:\\u00dD89aAfF-+.eE truefalsn".utf8) + [0, 0xC2, 0xE0, 0xF4, 0xFF]
         for round in 0..<20_000 {
@@ -153,7 +152,7 @@ import VarvePlatform
                     : alphabet.randomElement(using: &generator)!
             }
             _ = ours(bytes)
-            _ = JSONText.unescaped(ByteSlice(bytes))
+            _ = JSONEscapes.unescaped(ByteSlice(bytes))
         }
     }
 
@@ -169,7 +168,7 @@ import VarvePlatform
                 (String(repeating: "[", count: depth) + String(repeating: "]", count: depth)).utf8)
         }
         #expect(ours(nested(JSONDocument.depthMax)) != nil)
-        #expect(throws: VarveDelivery.JSONError.tooDeep(position: JSONDocument.depthMax)) {
+        #expect(throws: JSONError.tooDeep(position: JSONDocument.depthMax)) {
             try JSONDocument(ByteSlice(nested(JSONDocument.depthMax + 1)))
         }
         // A million brackets neither trap nor take a million stack frames.
@@ -219,7 +218,7 @@ import VarvePlatform
     }
 
     @Test func stringsComeBackFromTheirEscapedForm() throws {
-        var generator = SeededGenerator("stringsComeBackFromTheirEscapedForm")
+        var generator = Generator("stringsComeBackFromTheirEscapedForm")
         for _ in 0..<2000 {
             var scalars = String.UnicodeScalarView()
             for _ in 0..<Int.random(in: 0..<12, using: &generator) {
