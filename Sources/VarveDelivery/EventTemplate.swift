@@ -1,4 +1,4 @@
-internal import VarvePlatform
+package import VarvePlatform
 
 /// Text with places that each event fills in, in the notation of Logstash and Beats:
 /// `%{topic}`, `%{partition}`, `%{[host][name]}` or `%{host.name}`, and `%{+YYYY.MM.dd}` with the

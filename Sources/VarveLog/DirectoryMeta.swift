@@ -55,7 +55,8 @@ struct DirectoryMeta {
             return .success(DirectoryMeta(clusterID: id, nodeID: nodeID))
         } catch {
             return .failure(
-                .corrupt(path: path, position: Int64(error.position), reason: error.reason))
+                .corrupt(
+                path: path, position: Int64(error.position ?? 0), reason: "\(error)"))
         }
     }
 }

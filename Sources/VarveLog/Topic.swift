@@ -77,7 +77,8 @@ struct TopicDescription: Equatable {
         do throws(JSONError) {
             json = try JSON(parsing: bytes)
         } catch {
-            throw .corrupt(path: path, position: Int64(error.position), reason: error.reason)
+            throw .corrupt(
+                path: path, position: Int64(error.position ?? 0), reason: "\(error)")
         }
         guard let text = json["id"]?.string, let id = UniqueID(text),
             let count = json["partitions"]?.int, (1...Int64(Int32.max)).contains(count),

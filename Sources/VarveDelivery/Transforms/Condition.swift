@@ -1,3 +1,5 @@
+package import VarvePlatform
+
 /// A question about one event, as it stands in the configuration.
 ///
 ///     { field: "event.code", equals: 4658 }            also in: […], contains, startsWith,

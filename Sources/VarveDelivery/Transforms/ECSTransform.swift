@@ -1,4 +1,4 @@
-internal import VarvePlatform
+package import VarvePlatform
 
 /// Brings an event into the shape that Elastic's tools expect: `{ type: "ecs" }`.
 ///

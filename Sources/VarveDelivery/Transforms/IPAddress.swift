@@ -1,3 +1,5 @@
+internal import VarvePlatform
+
 /// An IPv4 or IPv6 address. IPv4 addresses mapped into IPv6 (RFC 4291 section 2.5.5.2) are the
 /// IPv4 addresses that they map.
 package struct IPAddress: Hashable, Sendable {
@@ -74,7 +76,7 @@ package struct IPAddress: Hashable, Sendable {
                 result.append(UInt16(address & 0xFFFF))
             } else {
                 guard (1...4).contains(part.utf8.count),
-                    part.utf8.allSatisfy({ JSONText.hexDigit($0) != nil }),
+                    part.utf8.allSatisfy({ JSONEscapes.hexDigit($0) != nil }),
                     let group = UInt16(part, radix: 16)
                 else { return nil }
                 result.append(group)

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import VarvePlatform
 
 /// Says of addresses whether they are ours: `{ type: "locality", networks: ["10.0.0.0/8"] }`.
 ///

@@ -1,3 +1,5 @@
+package import VarvePlatform
+
 /// Takes the JSON text inside a field apart: `{ type: "parse", field: "message" }`.
 ///
 /// The members of the text's object become members of the event, or of the object `target`.

@@ -1,3 +1,5 @@
+internal import VarvePlatform
+
 /// Takes fields away: `{ type: "remove", fields: ["beat.version", "tags"] }`.
 /// A missing one is passed over.
 package struct RemoveTransform: Transform {

@@ -1,3 +1,5 @@
+internal import VarvePlatform
+
 /// Moves fields: `{ type: "rename", fields: { "client": "source.ip" } }`.
 ///
 /// A missing field is passed over. A field that stands at the new place already is replaced.

@@ -1,5 +1,3 @@
-package import VarvePlatform
-
 /// One value of a checked JSON text. Cheap to copy; keeps the text's memory alive.
 package struct JSONValue: Sendable {
     let document: JSONDocument
@@ -16,7 +14,7 @@ package struct JSONValue: Sendable {
     package var stringBytes: ByteSlice? {
         guard kind == .string else { return nil }
         let inside = document.bytes[Int(token.start) + 1..<Int(token.end) - 1]
-        return token.isEscaped ? JSONText.unescaped(inside) : inside
+        return token.isEscaped ? JSONEscapes.unescaped(inside) : inside
     }
 
     /// A string's characters; nil for any other kind.
@@ -86,7 +84,7 @@ package struct JSONValue: Sendable {
     /// The first that matches counts; nil when none does.
     package func field(_ path: FieldPath) -> JSONValue? { field(dotted: path.dotted) }
 
-    func field(dotted: ByteSlice) -> JSONValue? {
+    package func field(dotted: ByteSlice) -> JSONValue? {
         guard kind == .object else { return nil }
         let found = document.bytes.withUnsafeBytes { text in
             dotted.withUnsafeBytes { path in
@@ -102,7 +100,7 @@ package struct JSONValue: Sendable {
 /// The way to a field: `source.ip`, or Logstash's `[source][ip]`.
 package struct FieldPath: Hashable, Sendable, CustomStringConvertible {
     /// The names from the outside in, joined with dots.
-    let dotted: ByteSlice
+    package let dotted: ByteSlice
 
     package init(_ text: String) {
         if text.hasPrefix("["), text.hasSuffix("]") {
@@ -116,7 +114,7 @@ package struct FieldPath: Hashable, Sendable, CustomStringConvertible {
     package var description: String { dotted.string }
 
     /// The first name, and what comes after it; nil where nothing does.
-    static func split(_ dotted: ByteSlice) -> (first: ByteSlice, rest: ByteSlice?) {
+    package static func split(_ dotted: ByteSlice) -> (first: ByteSlice, rest: ByteSlice?) {
         for index in 0..<dotted.count where dotted[index] == UInt8(ascii: ".") {
             return (dotted[0..<index], dotted[index + 1..<dotted.count])
         }
@@ -124,7 +122,7 @@ package struct FieldPath: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// What is left of `dotted` below the member `name`; nil when it does not lead through it.
-    static func rest(of dotted: ByteSlice, after name: ByteSlice) -> ByteSlice? {
+    package static func rest(of dotted: ByteSlice, after name: ByteSlice) -> ByteSlice? {
         guard dotted.count > name.count + 1, dotted[name.count] == UInt8(ascii: "."),
             dotted[0..<name.count] == name
         else { return nil }

@@ -1,5 +1,3 @@
-package import VarvePlatform
-
 /// Well-formed UTF-8, told without making strings of it.
 enum UTF8Form {
     /// The bytes of the character of two to four bytes at `position`, whose first byte is not

@@ -1,9 +1,7 @@
-package import VarvePlatform
-
 /// Strings between their JSON form and their characters.
-package enum JSONText {
+package enum JSONEscapes {
     /// The value of a hexadecimal digit; nil for any other byte.
-    static func hexDigit(_ byte: UInt8) -> UInt32? {
+    package static func hexDigit(_ byte: UInt8) -> UInt32? {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(byte - UInt8(ascii: "0"))
         case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt32(byte - UInt8(ascii: "a") + 10)

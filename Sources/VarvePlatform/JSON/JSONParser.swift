@@ -202,7 +202,7 @@ struct JSONParser {
         case UInt8(ascii: "u"):
             guard position + 6 <= bytes.count else { throw .endOfText }
             for index in position + 2..<position + 6
-            where JSONText.hexDigit(bytes[index]) == nil {
+            where JSONEscapes.hexDigit(bytes[index]) == nil {
                 throw .badString(position: index)
             }
             position += 6

@@ -1,5 +1,3 @@
-internal import VarvePlatform
-
 /// Looks a dotted path up among the tokens of a checked text, on raw memory: a lookup is made a
 /// hundred times an event, and one that copies values spends its time counting references.
 struct FieldSearch {
@@ -43,7 +41,7 @@ struct FieldSearch {
     private func matchEscaped(_ name: JSONToken, from start: Int) -> Int? {
         let inside = UnsafeRawBufferPointer(
             rebasing: text[Int(name.start) + 1..<Int(name.end) - 1])
-        let plain = JSONText.unescaped(ByteSlice(copying: inside))
+        let plain = JSONEscapes.unescaped(ByteSlice(copying: inside))
         guard plain.count <= path.count - start else { return nil }
         for index in 0..<plain.count where plain[index] != path[start + index] { return nil }
         return start + plain.count

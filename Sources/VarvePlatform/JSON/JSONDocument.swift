@@ -1,5 +1,3 @@
-package import VarvePlatform
-
 /// Why bytes are no JSON text.
 package enum JSONError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The text ends in the middle of a value.
@@ -13,6 +11,16 @@ package enum JSONError: Error, Equatable, Sendable, CustomStringConvertible {
     case tooDeep(position: Int)
     /// The text has more than 2^31-1 bytes.
     case tooLong(count: Int)
+
+    /// The byte that is wrong; nil where the text as a whole is.
+    package var position: Int? {
+        switch self {
+        case .endOfText, .tooLong: nil
+        case .unexpected(let position), .badString(let position), .badNumber(let position),
+            .tooDeep(let position):
+            position
+        }
+    }
 
     package var description: String {
         switch self {
