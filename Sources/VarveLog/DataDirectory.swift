@@ -28,7 +28,11 @@ package final class DataDirectory: Sendable {
     private struct Registry {
         var byName: [String: Topic] = [:]
         var byID: [UniqueID: Topic] = [:]
+        /// Of all topics. Counted along: with thousands of topics a sum for each new one is slow.
+        var partitionCount = 0
         var isClosed = false
+        /// No topic is made, changed or deleted any more.
+        var refusesChanges = false
     }
 
     private init(
@@ -48,6 +52,7 @@ package final class DataDirectory: Sendable {
         for topic in topics {
             registry.byName[topic.name] = topic
             registry.byID[topic.id] = topic
+            registry.partitionCount += topic.partitions.count
         }
         self.registry = Lock(registry)
     }
@@ -124,22 +129,71 @@ package final class DataDirectory: Sendable {
     package func createTopic(
         _ name: String, partitions: Int, overrides: [String: String] = [:], now: Int64
     ) throws(LogError) -> Topic {
-        try changes.withLock { (_) throws(LogError) in
-            try checkOpen()
-            guard TopicName.isValid(name) else { throw .invalidTopicName(name) }
-            guard topic(name) == nil else { throw .topicExists(name) }
-            try checkPartitionCount(partitions, adding: partitions)
-            let configuration = try TopicConfiguration(
-                overrides: overrides, defaults: options.topicDefaults)
-            let topic = try TopicDirectory.create(
-                name, partitions: partitions, configuration: configuration,
-                in: path + "/topics", store: store)
-            registry.withLock { registry in
-                registry.byName[name] = topic
-                registry.byID[topic.id] = topic
-            }
-            return topic
+        let made = createTopics(
+            [NewTopic(name: name, partitions: partitions, overrides: overrides)], now: now)
+        return try made[0].get()
+    }
+
+    /// Makes topics, which is faster than one after another: what they wait for overlaps. Each
+    /// is durable on return, or failed with the error that `createTopic` would throw.
+    package func createTopics(
+        _ topics: [NewTopic], now: Int64
+    ) -> [Result<Topic, LogError>] {
+        var outcomes: [Result<Topic, LogError>] = []
+        var rest = topics[...]
+        while !rest.isEmpty {
+            // Not all at once: others that wait to change something come in between.
+            let group = Array(rest.prefix(Self.topicsAtOnce))
+            rest = rest.dropFirst(group.count)
+            outcomes += changes.withLock { _ in createGroup(group) }
         }
+        return outcomes
+    }
+
+    /// Topics that share a sync of the directory they are in.
+    private static let topicsAtOnce = 64
+
+    private func createGroup(_ topics: [NewTopic]) -> [Result<Topic, LogError>] {
+        var outcomes: [Result<Topic, LogError>?] = []
+        var plans: [TopicDirectory.Plan] = []
+        var names: Set<String> = []
+        var adding = 0
+        for topic in topics {
+            do throws(LogError) {
+                let plan = try self.plan(topic, adding: adding)
+                guard names.insert(plan.name).inserted else { throw .topicExists(plan.name) }
+                adding += plan.partitions
+                plans.append(plan)
+                outcomes.append(nil)
+            } catch {
+                outcomes.append(.failure(error))
+            }
+        }
+        var made = TopicDirectory.create(
+            plans, in: path + "/topics", store: store, workers: options.workersInForce,
+            isStopping: { [registry] in registry.withLock { $0.refusesChanges } }
+        )[...]
+        registry.withLock { registry in
+            for case .success(let topic) in made {
+                registry.byName[topic.name] = topic
+                registry.byID[topic.id] = topic
+                registry.partitionCount += topic.partitions.count
+            }
+        }
+        return outcomes.map { outcome in outcome ?? made.removeFirst() }
+    }
+
+    private func plan(
+        _ topic: NewTopic, adding: Int
+    ) throws(LogError) -> TopicDirectory.Plan {
+        try checkOpen()
+        guard TopicName.isValid(topic.name) else { throw .invalidTopicName(topic.name) }
+        guard self.topic(topic.name) == nil else { throw .topicExists(topic.name) }
+        try checkPartitionCount(topic.partitions, adding: topic.partitions, beside: adding)
+        return TopicDirectory.Plan(
+            name: topic.name, partitions: topic.partitions,
+            configuration: try TopicConfiguration(
+                overrides: topic.overrides, defaults: options.topicDefaults))
     }
 
     /// Deletes a topic with its records; durable on return. Readers in flight finish.
@@ -153,9 +207,12 @@ package final class DataDirectory: Sendable {
             registry.withLock { registry in
                 registry.byName[name] = nil
                 registry.byID[topic.id] = nil
+                registry.partitionCount -= topic.partitions.count
             }
             for partition in topic.partitions { partition.delete() }
-            TopicDirectory.removeDeleted(topic, in: path + "/topics", store: store)
+            TopicDirectory.removeDeleted(
+                topic, in: path + "/topics", store: store,
+                isStopping: { registry.withLock { $0.refusesChanges } })
         }
     }
 
@@ -170,7 +227,10 @@ package final class DataDirectory: Sendable {
                 throw .invalidPartitionCount(total, reason: "there are \(count) already")
             }
             try checkPartitionCount(total, adding: total - count)
-            try TopicDirectory.addPartitions(topic, total: total, store: store)
+            try TopicDirectory.addPartitions(
+                topic, total: total, store: store,
+                isStopping: { registry.withLock { $0.refusesChanges } })
+            registry.withLock { $0.partitionCount += total - count }
         }
     }
 
@@ -193,15 +253,22 @@ package final class DataDirectory: Sendable {
     }
 
     private func checkOpen() throws(LogError) {
-        if registry.withLock({ $0.isClosed }) { throw .closed }
+        if registry.withLock({ $0.isClosed || $0.refusesChanges }) { throw .closed }
     }
 
-    private func checkPartitionCount(_ count: Int, adding: Int) throws(LogError) {
+    /// No topic is made, changed or deleted from now on: that fails with `.closed`. What is under
+    /// way ends at the next partition, so that a stop need not wait for thousands of them.
+    package func refuseChanges() { registry.withLock { $0.refusesChanges = true } }
+
+    private func checkPartitionCount(
+        _ count: Int, adding: Int, beside others: Int = 0
+    ) throws(LogError) {
         guard count >= 1 else {
             throw .invalidPartitionCount(count, reason: "a topic has at least one")
         }
-        let there = topics.reduce(0) { $0 + $1.partitions.count }
-        guard there + adding <= options.partitionsMax else {
+        let there = registry.withLock { $0.partitionCount } + others
+        // (Subtracted: the sum could overflow.)
+        guard adding <= options.partitionsMax - there else {
             throw .invalidPartitionCount(
                 count, reason: "there are \(there) of at most \(options.partitionsMax)")
         }
@@ -248,21 +315,20 @@ package final class DataDirectory: Sendable {
             return !registry.isClosed
         }
         guard isFirst else { return }
-        var failure: LogError?
-        let topics = topics
-        for topic in topics {
-            for partition in topic.partitions { partition.refuseAppends() }
-        }
+        refuseChanges()
+        let partitions = topics.flatMap(\.partitions)
+        for partition in partitions { partition.refuseAppends() }
         store.commit.commitNow()
-        for topic in topics {
-            for partition in topic.partitions {
-                do throws(LogError) {
-                    try partition.close()
-                } catch {
-                    failure = failure ?? error
-                }
+        let failures = Workers.map(partitions.count, threads: options.workersInForce) {
+            index -> LogError? in
+            do throws(LogError) {
+                try partitions[index].close()
+                return nil
+            } catch {
+                return error
             }
         }
+        var failure = failures.lazy.compactMap { $0 }.first
         store.commit.stop()
         // The lock goes with its file: a broker in the same process may open the directory next.
         do throws(SystemError) {

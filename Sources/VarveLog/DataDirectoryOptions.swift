@@ -7,6 +7,19 @@ package struct DataDirectoryOptions: Sendable {
     package var producerExpiryMilliseconds = ProducerState.defaultExpiryMilliseconds
     /// The most partitions of all topics together (I8): each costs some memory even when idle.
     package var partitionsMax = 20_000
+    /// Threads that open, close and make partitions side by side; nil for one where commits are
+    /// manual, so that a simulated run is the same each time, and else `defaultWorkers`.
+    package var workers: Int?
+    /// Eight: opening waits for the disk more than it computes, and so a few threads per processor
+    /// of a small machine do best; a sync takes about as long beside seven others as alone.
+    package static let defaultWorkers = 8
+
+    var workersInForce: Int {
+        if let workers { return max(1, workers) }
+        if case .manual = commit { return 1 }
+        return Self.defaultWorkers
+    }
+
     /// The broker's number, kept in meta.json when the directory is made.
     package var nodeID: Int32 = 1
 

@@ -21,6 +21,10 @@ final class GroupCommit: Sendable {
         var taken = 0
         var running = 0
         var isStopped = false
+        /// Callers of `commitNow` that wait until nothing is left to do.
+        var idleWaiters = 0
+
+        var isIdle: Bool { taken == waiting.count && running == 0 }
 
         mutating func next() -> PartitionLog? {
             guard taken < waiting.count else { return nil }
@@ -38,7 +42,11 @@ final class GroupCommit: Sendable {
         }
     }
 
+    /// The threads wait here for work, and nobody else: a new partition wakes one of them. (Woken
+    /// all together, seven of eight found nothing and had to fight for the lock first.)
     private let queue = Lock(Queue())
+    /// Counts the times the queue ran empty while somebody waited for that.
+    private let idle = Lock(0)
     private let threads = Lock<[NamedThread]>([])
     let isManual: Bool
 
@@ -49,11 +57,17 @@ final class GroupCommit: Sendable {
         case .threads(let syncers):
             isManual = false
             let started = (0..<max(1, syncers)).map { number in
-                NamedThread("commit-\(number)") { [queue] in
+                NamedThread("commit-\(number)") { [queue, idle] in
                     while let partition = Self.take(from: queue) {
                         partition.commitOnce()
-                        queue.withLock { $0.running -= 1 }
-                        queue.signal()
+                        let mustTell = queue.withLock { queue in
+                            queue.running -= 1
+                            return queue.idleWaiters > 0 && queue.isIdle
+                        }
+                        if mustTell {
+                            idle.withLock { $0 += 1 }
+                            idle.signal()
+                        }
                     }
                 }
             }
@@ -75,17 +89,27 @@ final class GroupCommit: Sendable {
     /// Puts a partition into the queue. REQUIRES: the caller has just set its `isQueued`.
     func submit(_ partition: PartitionLog) {
         queue.withLock { $0.waiting.append(partition) }
-        if !isManual { queue.signal() }
+        if !isManual { queue.signalOne() }
     }
 
     /// Makes everything appended so far durable. In manual mode on this thread, otherwise by
     /// waiting for the threads.
     func commitNow() {
-        guard isManual else {
-            _ = queue.wait { $0.taken == $0.waiting.count && $0.running == 0 ? true : nil }
-            return
-        }
+        guard isManual else { return waitUntilIdle() }
         while let partition = queue.withLock({ $0.next() }) { partition.commitOnce() }
+    }
+
+    private func waitUntilIdle() {
+        while true {
+            let before = idle.withLock { $0 }
+            let isIdle = queue.withLock { queue in
+                if !queue.isIdle { queue.idleWaiters += 1 }
+                return queue.isIdle
+            }
+            if isIdle { return }
+            _ = idle.wait { $0 != before ? true : nil }
+            queue.withLock { $0.idleWaiters -= 1 }
+        }
     }
 
     /// Lets the threads finish what waits, and ends them.

@@ -63,6 +63,12 @@ package final class Lock<Value>: @unchecked Sendable {
         }
     }
 
+    /// Wakes one thread in `wait`, if there is one. Only where every thread that waits here would
+    /// do the same with what has changed: another one's condition would sleep on.
+    @inlinable package func signalOne() {
+        pthread_cond_signal(condition)
+    }
+
     /// Wakes every thread in `wait`, so that it looks at the value again.
     @inlinable package func signal() {
         pthread_cond_broadcast(condition)
