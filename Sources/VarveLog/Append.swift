@@ -30,6 +30,18 @@ extension PartitionLog {
     package func append(_ batch: ByteSlice, now: Int64) throws(LogError) -> AppendResult {
         let header = try BatchCheck.header(of: batch, now: now)
         do throws(LogError) {
+            return try append(header, batch, now: now)
+        } catch {
+            // All files that may be open have unsynced bytes: syncs make room.
+            guard OpenFiles.isExhausted(error), store.waitForRoom() else { throw error }
+        }
+        return try append(header, batch, now: now)
+    }
+
+    private func append(
+        _ header: RecordBatchHeader, _ batch: ByteSlice, now: Int64
+    ) throws(LogError) -> AppendResult {
+        do throws(LogError) {
             let (result, mustSubmit) = try state.withLock { (state) throws(LogError) in
                 let result = try append(header, batch, to: &state, now: now)
                 let mustSubmit = !state.isQueued && !result.isDuplicate
@@ -87,7 +99,7 @@ extension PartitionLog {
         let isNew = !state.active.exists
         let file: any DiskFile
         do throws(SystemError) {
-            file = try state.active.open()
+            file = try state.active.openToAppend()
             if isNew { state.needsDirectorySync = true }
         } catch {
             throw LogError(error)
@@ -171,9 +183,9 @@ extension PartitionLog {
     /// segment's last bytes become durable with the next commit, before anything in it counts.
     /// - Throws: `.full`, `.io` when the file cannot be made; the log is unchanged.
     func roll(_ state: inout State) throws(LogError) {
-        var next = Segment(disk: store.disk, directory: directory, base: state.endOffset)
+        var next = Segment(files: store.files, directory: directory, base: state.endOffset)
         do throws(SystemError) {
-            _ = try next.open()
+            _ = try next.openToAppend()
         } catch {
             throw LogError(error)
         }

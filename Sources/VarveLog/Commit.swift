@@ -80,6 +80,7 @@ extension PartitionLog {
     /// Whether the segment may have bytes that no sync has covered.
     private static func isDirty(_ segment: Segment, _ durable: DurablePoint) -> Bool {
         guard segment.exists, segment.base >= durable.segmentBase else { return false }
+        if segment.hasUnsyncedFile { return true }
         return segment.base > durable.segmentBase || segment.byteCount > durable.position
     }
 

@@ -86,7 +86,9 @@ package final class DataDirectory: Sendable {
         }
         let producerIDs = try ProducerIDs(path: path + "/producer-ids", directory: path, disk: disk)
         let store = LogStore(
-            disk: disk, commit: GroupCommit(options.commit), logger: logger,
+            disk: disk,
+            files: SegmentFiles(disk: disk, cache: OpenFiles(filesMax: options.openFilesMax)),
+            commit: GroupCommit(options.commit), logger: logger,
             quarantine: path + "/quarantine",
             producerExpiryMilliseconds: options.producerExpiryMilliseconds)
         do throws(LogError) {

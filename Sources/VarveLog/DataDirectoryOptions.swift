@@ -7,6 +7,9 @@ package struct DataDirectoryOptions: Sendable {
     package var producerExpiryMilliseconds = ProducerState.defaultExpiryMilliseconds
     /// The most partitions of all topics together (I8): each costs some memory even when idle.
     package var partitionsMax = 20_000
+    /// Segment files that all partitions together keep open (I8). Beyond it the least recently
+    /// used is closed; one with unsynced bytes never is.
+    package var openFilesMax = 1000
     /// Threads that open, close and make partitions side by side; nil for one where commits are
     /// manual, so that a simulated run is the same each time, and else `defaultWorkers`.
     package var workers: Int?

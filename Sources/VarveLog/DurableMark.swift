@@ -80,7 +80,6 @@ struct DurableMarkFile: Sendable {
     let disk: any Disk
     let directory: String
     private(set) var last: DurableMark?
-    private var file: (any DiskFile)?
     /// Recovery syncs the directory, so a name found at the start is durable.
     private var isNameDurable = false
 
@@ -120,8 +119,9 @@ struct DurableMarkFile: Sendable {
     mutating func write(_ mark: DurableMark) throws(SystemError) {
         var mark = mark
         mark.sequence = (last?.sequence ?? 0) + 1
-        if file == nil { file = try disk.open(path, .create) }
-        let file = file!
+        // Opened for each write, which costs nothing beside the sync: a descriptor for every
+        // partition would be too many (I8).
+        let file = try disk.open(path, .create)
         try mark.bytes.withUnsafeBytes { (raw) throws(SystemError) in
             try file.write(raw, at: Int64(mark.sequence % 2) * Int64(DurableMark.slotBytes))
         }
@@ -132,7 +132,4 @@ struct DurableMarkFile: Sendable {
         }
         last = mark
     }
-
-    /// Lets go of the descriptor until the next write.
-    mutating func closeFile() { file = nil }
 }

@@ -17,7 +17,7 @@ extension PartitionLog {
     ) -> State {
         State(
             configuration: configuration,
-            segments: [Segment(disk: store.disk, directory: directory, base: 0)],
+            segments: [Segment(files: store.files, directory: directory, base: 0)],
             startOffset: 0, endOffset: 0,
             durable: DurablePoint(end: 0, segmentBase: 0, position: 0))
     }
@@ -144,13 +144,12 @@ extension PartitionLog {
     /// The topic is deleted: nothing is taken or served any more.
     func delete() {
         // Not while files are written behind: a topic made anew has the same paths.
-        upkeep.withLock { file in
-            file.closeFile()
+        upkeep.withLock { _ in
             state.withLock { $0.status = .deleted }
         }
         stop(as: .deleted, error: .unknownTopic(topic))
         state.withLock { state in
-            for index in state.segments.indices { state.segments[index].file = nil }
+            for index in state.segments.indices { state.segments[index].closeFile() }
         }
     }
 
@@ -162,7 +161,6 @@ extension PartitionLog {
     /// Closes the active segment when its time has come, marks a partition that fell quiet, lets
     /// go of what an idle one holds.
     func tick(now: Int64) {
-        var isIdle = false
         let outcome: Result<Bool, LogError> = state.withLock { state in
             guard case .online = state.status else { return .success(false) }
             if Self.isExpired(state.active, state.configuration, now: now),
@@ -186,13 +184,15 @@ extension PartitionLog {
             }
             if now - state.lastUseTime >= Self.idleMilliseconds {
                 letGo(&state)
-                isIdle = true
             }
-            guard state.needsMark, !state.isQueued else { return .success(false) }
+            // (A refused append may have left an unsynced file behind: nothing waits for it, but
+            // until it is synced it cannot be closed.)
+            guard state.needsMark || state.active.hasUnsyncedFile, !state.isQueued else {
+                return .success(false)
+            }
             state.isQueued = true
             return .success(true)
         }
-        if isIdle { upkeep.withLock { $0.closeFile() } }
         switch outcome {
         case .success(let mustSubmit):
             if mustSubmit { store.commit.submit(self) }
@@ -207,7 +207,7 @@ extension PartitionLog {
     private func letGo(_ state: inout State) {
         guard state.durable.end == state.endOffset, !state.isQueued else { return }
         for index in state.segments.indices {
-            state.segments[index].file = nil
+            if !state.segments[index].hasUnsyncedFile { state.segments[index].closeFile() }
             if state.segments[index].isSealed || state.unmarkedSince == nil {
                 state.segments[index].index.unload()
                 state.segments[index].timeIndex.unload()
@@ -233,7 +233,6 @@ extension PartitionLog {
             if let work {
                 try upkeep.withLock { (file) throws(SystemError) in
                     try carryOut(work, &file)
-                    file.closeFile()
                 }
             }
         } catch {
@@ -241,7 +240,7 @@ extension PartitionLog {
         }
         stop(as: .closed, error: .closed)
         state.withLock { state in
-            for index in state.segments.indices { state.segments[index].file = nil }
+            for index in state.segments.indices { state.segments[index].closeFile() }
         }
     }
 }

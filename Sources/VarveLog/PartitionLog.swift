@@ -164,8 +164,17 @@ package final class PartitionLog: Sendable {
 /// What all partitions of a data directory share.
 struct LogStore: Sendable {
     let disk: any Disk
+    /// Segments' files, of which only so many are open at a time.
+    let files: SegmentFiles
     let commit: GroupCommit
     let logger: Logger?
     let quarantine: String
     let producerExpiryMilliseconds: Int64
+
+    /// Waits until a segment's file can be opened; false when that takes too long. Where commits
+    /// are manual, this thread is the one that must make them.
+    func waitForRoom() -> Bool {
+        if commit.isManual { commit.commitNow() }
+        return files.cache.waitForRoom()
+    }
 }

@@ -113,7 +113,7 @@ struct Recovery {
         if segments.isEmpty { producers.begin(at: base) }
         let seal = nextBase == nil ? nil : try readSeal(base)
         if !readsEverything, let seal, seal.byteCount == size {
-            var segment = Segment(disk: disk, directory: directory, summary: seal)
+            var segment = Segment(files: store.files, directory: directory, summary: seal)
             segment.isSealed = true
             producers.skip(to: seal.nextOffset, count: seal.producerCount)
             segments.append(segment)
@@ -143,7 +143,7 @@ struct Recovery {
         if !readsEverything, let mark, mark.segment.base == base, mark.segment.byteCount > 0,
             size >= mark.segment.byteCount
         {
-            var segment = Segment(disk: disk, directory: directory, summary: mark.segment)
+            var segment = Segment(files: store.files, directory: directory, summary: mark.segment)
             let mustChange = size > mark.segment.byteCount || nextBase != nil
             let isUsable = mustChange ? try loadIndexes(of: &segment) : true
             if isUsable {
@@ -152,7 +152,7 @@ struct Recovery {
             }
             report.notes.append("an index of segment \(base) did not match; built anew")
         }
-        var segment = Segment(disk: disk, directory: directory, base: base)
+        var segment = Segment(files: store.files, directory: directory, base: base)
         segment.exists = true
         return (segment, 0)
     }
@@ -190,9 +190,8 @@ struct Recovery {
             &segment, file, from: start, size: size, below: limit, endingAt: end)
         if start > 0, scan.invalid.contains(where: { $0.range.upperBound < size }) {
             // The file will be written anew, so all of it must be known, not only its tail.
-            segment = Segment(disk: disk, directory: directory, base: before.base)
+            segment = Segment(files: store.files, directory: directory, base: before.base)
             segment.exists = true
-            segment.file = file
             producers = producersBefore
             producers.rewind(to: before.base, behind: segments)
             try self.scan(&segment, from: 0, size: size, nextBase: nextBase)
@@ -223,8 +222,7 @@ struct Recovery {
         // Positions have changed, so the indexes are built from the start.
         let rewritten = try segment.open()
         let base = segment.base
-        segment = Segment(disk: disk, directory: directory, base: base)
-        segment.file = rewritten
+        segment = Segment(files: store.files, directory: directory, base: base)
         segment.exists = true
         producers = producersBefore
         let second = try note(
@@ -313,7 +311,7 @@ struct Recovery {
         }
         try fresh.sync()
         try fresh.install(&markFile)
-        segment.file = nil
+        segment.closeFile()
     }
 
     // MARK: The whole
@@ -321,7 +319,7 @@ struct Recovery {
     private mutating func finish() throws(SystemError) -> PartitionLog.State {
         let markedEnd = mark?.durableEnd ?? 0
         if segments.isEmpty {
-            segments = [Segment(disk: disk, directory: directory, base: markedEnd)]
+            segments = [Segment(files: store.files, directory: directory, base: markedEnd)]
         }
         let last = segments[segments.count - 1]
         // What the mark says was durable keeps its offsets, even where its bytes are gone (I3).

@@ -6,9 +6,10 @@ internal import VarveRecords
 /// The last segment of a log is the active one, the only one that grows. A value inside its
 /// partition's lock; the open file may be used outside it.
 struct Segment: Sendable {
-    let disk: any Disk
     let directory: String
     let base: Int64
+    /// Where its open file is found.
+    let handle: SegmentHandle
     /// The offset the next batch gets, or got in the next segment.
     var nextOffset: Int64
     var byteCount: Int64 = 0
@@ -29,20 +30,17 @@ struct Segment: Sendable {
     /// Producer state behind its last record, until that is written beside the next segment.
     var producersAtEnd: ByteSlice?
     var producerCountAtEnd = 0
-    /// Open while the segment is in use; an idle partition keeps no descriptors.
-    var file: (any DiskFile)?
-
     private var bytesSinceIndexEntry = 0
 
-    init(disk: any Disk, directory: String, base: Int64) {
-        self.disk = disk
+    init(files: SegmentFiles, directory: String, base: Int64) {
+        handle = SegmentHandle(files)
         self.directory = directory
         self.base = base
         nextOffset = base
     }
 
-    init(disk: any Disk, directory: String, summary: SegmentSummary) {
-        self.init(disk: disk, directory: directory, base: summary.base)
+    init(files: SegmentFiles, directory: String, summary: SegmentSummary) {
+        self.init(files: files, directory: directory, base: summary.base)
         nextOffset = summary.nextOffset
         byteCount = summary.byteCount
         maxTimestamp = summary.maxTimestamp
@@ -60,14 +58,29 @@ struct Segment: Sendable {
         directory + "/" + SegmentName.file(base, kind)
     }
 
-    /// The .log file, opened when it is not open.
+    /// The .log file, opened when it is not open. Hold on to it only while it is used.
     mutating func open() throws(SystemError) -> any DiskFile {
-        if let file { return file }
-        let opened = try disk.open(path(.log), exists ? .readWrite : .createNew)
-        file = opened
+        try open(isTransient: true)
+    }
+
+    /// The .log file, to be written and left unsynced.
+    /// - Throws: EMFILE, from "open", while all files that may be kept open are such.
+    mutating func openToAppend() throws(SystemError) -> any DiskFile {
+        try open(isTransient: false)
+    }
+
+    private mutating func open(isTransient: Bool) throws(SystemError) -> any DiskFile {
+        let opened = try handle.open(
+            path(.log), exists ? .readWrite : .createNew, isTransient: isTransient)
         exists = true
         return opened
     }
+
+    /// Forgets the open file, see `SegmentHandle.close`.
+    func closeFile() { handle.close() }
+
+    /// Whether the file has bytes that no sync has covered.
+    var hasUnsyncedFile: Bool { handle.file?.isPinned ?? false }
 
     /// Whether a batch of `bytes` that ends at `lastOffset` has room. Positions and relative
     /// offsets must fit 31 bits, as Kafka's readers take them for signed.

@@ -85,7 +85,7 @@ struct SegmentScan {
         _ segment: inout Segment, indexIntervalBytes: Int
     ) throws(LogError) {
         var fresh = Segment(
-            disk: segment.disk, directory: segment.directory, base: segment.base)
+            files: segment.handle.files, directory: segment.directory, base: segment.base)
         var scan = SegmentScan()
         do throws(SystemError) {
             try scan.run(

@@ -128,7 +128,7 @@ extension PartitionLog {
             guard let index = state.segments.firstIndex(where: { $0.base == base }) else { return }
             state.segments[index].isSealed = true
             state.segments[index].producersAtEnd = nil
-            state.segments[index].file = nil
+            state.segments[index].closeFile()
         }
     }
 

@@ -33,6 +33,8 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     package var isMissing: Bool { errno == ENOENT }
     /// The object exists already (EEXIST).
     package var isExisting: Bool { errno == EEXIST }
+    /// No descriptor is left, in the process or in the machine (EMFILE, ENFILE).
+    package var isOutOfFiles: Bool { errno == EMFILE || errno == ENFILE }
     /// A non-blocking call has nothing to do now (EAGAIN).
     package var isWouldBlock: Bool { errno == EAGAIN || errno == EWOULDBLOCK }
 
@@ -57,6 +59,7 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     package static let enotempty = ENOTEMPTY
     package static let edquot = EDQUOT
     package static let erofs = EROFS
+    package static let emfile = EMFILE
     package static let eacces = EACCES
     package static let eperm = EPERM
     package static let etimedout = ETIMEDOUT

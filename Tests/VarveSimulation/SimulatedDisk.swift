@@ -50,6 +50,9 @@ package final class SimulatedDisk: Disk {
         var faultKinds: Set<Kind>?
         var log: [String]?
         var open = 0
+        var openPeak = 0
+        var openByInode: [Int: Int] = [:]
+        var unsyncedCloses: [String] = []
     }
 
     private let state: Lock<State>
@@ -170,6 +173,13 @@ package final class SimulatedDisk: Disk {
 
     /// Files open now.
     package var openFileCount: Int { state.withLock { $0.open } }
+    /// The most files that were open at a time, since the last `forgetPeak`.
+    package var openFilePeak: Int { state.withLock { $0.openPeak } }
+    package func forgetPeak() { state.withLock { $0.openPeak = $0.open } }
+
+    /// Files whose last descriptor was closed while they had unsynced bytes, while the process
+    /// lived: a failed writeback of these would be told to nobody (I6).
+    package var unsyncedCloses: [String] { state.withLock { $0.unsyncedCloses } }
 
     // MARK: Paths
 
@@ -237,7 +247,7 @@ package final class SimulatedDisk: Disk {
                 if case .createNew = mode {
                     throw SystemError(call: "open", errno: SystemError.eexist, subject: path)
                 }
-                state.open += 1
+                Self.opened(inode, &state)
                 return SimulatedFile(disk: self, inode: inode, life: life, path: path)
             }
             switch mode {
@@ -251,7 +261,7 @@ package final class SimulatedDisk: Disk {
                 state.inodes[inode] = .file(SimulatedFileData())
                 state.nextInode += 1
             }
-            state.open += 1
+            Self.opened(inode, &state)
             return SimulatedFile(disk: self, inode: inode, life: life, path: path)
         }
     }
@@ -379,7 +389,24 @@ package final class SimulatedDisk: Disk {
 
     // MARK: Files
 
-    fileprivate func opened(_ change: Int) { state.withLock { $0.open += change } }
+    private static func opened(_ inode: Int, _ state: inout State) {
+        state.open += 1
+        state.openPeak = max(state.openPeak, state.open)
+        state.openByInode[inode, default: 0] += 1
+    }
+
+    fileprivate func closed(_ file: SimulatedFile) {
+        state.withLock { state in
+            state.open -= 1
+            let left = (state.openByInode[file.inode] ?? 1) - 1
+            state.openByInode[file.inode] = left == 0 ? nil : left
+            if left == 0, file.life == state.life, case .file(let data)? = state.inodes[file.inode],
+                data.hasUnsynced
+            {
+                state.unsyncedCloses.append(file.path)
+            }
+        }
+    }
 
     fileprivate func unlock(_ path: String, life: Int) {
         state.withLock { state in
@@ -510,7 +537,7 @@ package final class SimulatedFile: DiskFile {
     }
 
     deinit {
-        disk.opened(-1)
+        disk.closed(self)
         if holdsLock.withLock({ $0 }) { disk.unlock(path, life: life) }
     }
 

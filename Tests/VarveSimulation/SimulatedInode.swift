@@ -12,6 +12,9 @@ struct SimulatedFileData {
     /// them. Measured on ext4: after EIO the next fdatasync returns 0.
     private var lost: Set<Int> = []
 
+    /// A sync would have something to do, or a failed one has given something up.
+    var hasUnsynced: Bool { !dirty.isEmpty || !lost.isEmpty || cached.count != durable.count }
+
     private static func sectors(_ range: Range<Int>) -> Range<Int> {
         range.isEmpty
             ? 0..<0 : range.lowerBound / sectorBytes..<(range.upperBound - 1) / sectorBytes + 1
