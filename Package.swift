@@ -11,6 +11,7 @@ let strict: [SwiftSetting] = [
     .define("VARVE_ZSTD", .when(traits: ["Zstd"])),
     .define("VARVE_SNAPPY", .when(traits: ["Snappy"])),
     .define("VARVE_SQLITE", .when(traits: ["SQLite"])),
+    .define("VARVE_TLS", .when(traits: ["TLS"])),
 ]
 
 func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -30,11 +31,12 @@ let package = Package(
         .library(name: "VarveBroker", targets: ["VarveBroker"]),
     ],
     traits: [
-        .default(enabledTraits: ["Gzip", "Zstd", "Snappy", "SQLite"]),
+        .default(enabledTraits: ["Gzip", "Zstd", "Snappy", "SQLite", "TLS"]),
         .trait(name: "Gzip", description: "The gzip codec, through zlib1g-dev."),
         .trait(name: "Zstd", description: "The zstd codec, through libzstd-dev."),
         .trait(name: "Snappy", description: "The snappy codec, through libsnappy-dev."),
         .trait(name: "SQLite", description: "The embedded search sink, through libsqlite3-dev."),
+        .trait(name: "TLS", description: "TLS listeners and clients, through libssl-dev."),
     ],
     dependencies: [],
     targets: [
@@ -45,8 +47,14 @@ let package = Package(
         .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
         .systemLibrary(
             name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 
-        module("VarvePlatform", ["CVarvePlatform"]),
+        module(
+            "VarvePlatform",
+            [
+                "CVarvePlatform",
+                .target(name: "COpenSSL", condition: .when(traits: ["TLS"])),
+            ]),
         module(
             "VarveRecords",
             [

@@ -58,7 +58,7 @@ install_packages() {
 
 # The system libraries of a full build.
 # shellcheck disable=SC2034  # for the scripts that source this
-library_packages=(liblz4-dev zlib1g-dev libzstd-dev libsnappy-dev libsqlite3-dev)
+library_packages=(liblz4-dev zlib1g-dev libzstd-dev libsnappy-dev libsqlite3-dev libssl-dev)
 
 # Whether a C header can be included.
 has_header() { printf '#include <%s>\n' "$1" | clang -E -x c - >/dev/null 2>&1; }
@@ -80,7 +80,7 @@ choose_traits() {
     has_header lz4frame.h || die "liblz4 is missing and nothing works without it: apt-get install liblz4-dev"
     local enabled=() absent=() entry
     for entry in Gzip:zlib.h:zlib1g-dev Zstd:zstd.h:libzstd-dev Snappy:snappy-c.h:libsnappy-dev \
-        SQLite:sqlite3.h:libsqlite3-dev; do
+        SQLite:sqlite3.h:libsqlite3-dev TLS:openssl/ssl.h:libssl-dev; do
         IFS=: read -r name header package <<<"$entry"
         if has_header "$header"; then enabled+=("$name"); else absent+=("$name ($package)"); fi
     done
