@@ -87,9 +87,21 @@ let package = Package(
         .target(
             name: "VarveSimulation", dependencies: ["VarvePlatform", "VarveRecords"],
             path: "Tests/VarveSimulation", swiftSettings: strict),
+        .target(
+            name: "VarveProof",
+            dependencies: ["VarvePlatform", "VarveRecords", "VarveLog", "VarveSimulation"],
+            path: "Tests/VarveProof", swiftSettings: strict),
+        .target(name: "CVarveProof", path: "Tests/CVarveProof"),
+        .executableTarget(
+            name: "varve-proof",
+            dependencies: [
+                "VarvePlatform", "VarveLog", "VarveSimulation", "VarveProof", "CVarveProof",
+            ],
+            path: "Tests/varve-proof", swiftSettings: strict),
         tests("VarvePlatform", ["VarveSimulation"]),
         tests("VarveRecords", ["VarvePlatform", "VarveSimulation"]),
         tests("VarveLog", ["VarvePlatform", "VarveRecords", "VarveSimulation"]),
+        tests("VarveProof", ["VarvePlatform", "VarveLog", "VarveSimulation"]),
         tests("VarveWire", ["VarvePlatform", "VarveRecords", "VarveSimulation"]),
         tests(
             "VarveBroker",
@@ -114,3 +126,12 @@ let package = Package(
             swiftSettings: strict),
     ]
 )
+
+// The tools that prove the log (Tools/sabotage, Tools/sanitize, Tools/coverage and others) build
+// it alone: VARVE_PART=log.
+if Context.environment["VARVE_PART"] == "log" {
+    let names = ["VarvePlatform", "VarveRecords", "VarveLog", "VarveSimulation", "VarveProof"]
+    let part = Set(names + names.map { $0 + "Tests" } + ["varve-proof"])
+    package.products = []
+    package.targets.removeAll { !$0.name.hasPrefix("C") && !part.contains($0.name) }
+}

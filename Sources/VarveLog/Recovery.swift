@@ -204,7 +204,7 @@ struct Recovery {
         var gaps: [Range<Int64>] = []
         var keptEnd = size
         for invalid in scan.invalid {
-            switch try setAside(invalid, of: file, segment.base, size: size) {
+            switch try setAside(invalid, of: file, segment.base, size: size, nextBase: nextBase) {
             case .keep: break
             case .closeGap: gaps.append(invalid.range)
             case .truncate: keptEnd = lastInvalid.range.lowerBound
@@ -273,7 +273,8 @@ struct Recovery {
 
     /// Copies an invalid range to the quarantine and returns what to do with it.
     private mutating func setAside(
-        _ invalid: SegmentScan.Invalid, of file: any DiskFile, _ base: Int64, size: Int64
+        _ invalid: SegmentScan.Invalid, of file: any DiskFile, _ base: Int64, size: Int64,
+        nextBase: Int64?
     ) throws(SystemError) -> RecoveryTable.Decision {
         let isBelow = invalid.firstOffset < mark?.durableEnd ?? 0
         let decision = RecoveryTable.decide(
@@ -284,7 +285,9 @@ struct Recovery {
         case .keep: return .keep
         case .closeGap(let reason), .truncate(let reason): kind = reason
         }
-        let nextOffset = invalid.nextOffset ?? invalid.firstOffset
+        // Where nothing follows, all that the log knows to have been there is missing.
+        let knownEnd = nextBase ?? (isBelow ? mark?.durableEnd : nil)
+        let nextOffset = invalid.nextOffset ?? max(invalid.firstOffset, knownEnd ?? 0)
         let copy = try Quarantine(disk: disk, directory: store.quarantine).keep(
             invalid.range, of: file,
             Quarantine.Origin(

@@ -53,6 +53,7 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
 
     /// For simulated disks and tests, which have to make the errors that a kernel makes.
     package static let eio = EIO
+    package static let eintr = EINTR
     package static let enospc = ENOSPC
     package static let enoent = ENOENT
     package static let eexist = EEXIST

@@ -11,6 +11,8 @@ struct SimulatedFileData {
     /// Sectors that a failed sync gave up: the cache shows them as clean, the platter has not got
     /// them. Measured on ext4: after EIO the next fdatasync returns 0.
     private var lost: Set<Int> = []
+    /// Sizes the file had since the last sync, the newest last: the platter may have any of them.
+    private var sizes: [Int] = []
 
     /// A sync would have something to do, or a failed one has given something up.
     var hasUnsynced: Bool { !dirty.isEmpty || !lost.isEmpty || cached.count != durable.count }
@@ -27,6 +29,7 @@ struct SimulatedFileData {
         let changed = min(position, cached.count)..<end
         if cached.count < end {
             Self.resize(&cached, to: end)
+            noteSize()
         }
         // Copied as memory: element by element takes most of a debug build's test time.
         cached.withUnsafeMutableBytes {
@@ -40,15 +43,23 @@ struct SimulatedFileData {
     mutating func truncate(to size: Int) {
         let old = cached.count
         Self.resize(&cached, to: size)
+        noteSize()
         let changed = Self.sectors(min(size, old)..<max(size, old))
         dirty.formUnion(changed)
         lost.subtract(changed)
+    }
+
+    private mutating func noteSize() {
+        if sizes.last != cached.count { sizes.append(cached.count) }
+        // The oldest ones are much like their neighbours.
+        if sizes.count > 8 { sizes.remove(at: 4) }
     }
 
     /// fdatasync: all dirty sectors and the size reach the platter.
     mutating func sync() {
         settle(size: cached.count, dirty)
         dirty = []
+        sizes = []
     }
 
     /// fdatasync that fails: each dirty sector reached the platter or did not, and none is dirty
@@ -71,16 +82,26 @@ struct SimulatedFileData {
         lost = []
     }
 
-    /// The power goes: of every sector that was not synced either version stays, and of the size.
-    /// `keep` of 100 says how likely the newer one is.
-    mutating func cutPower(keep: Int, _ generator: inout Generator) {
-        let unsynced = dirty.union(lost).sorted()
-        let kept = Set(unsynced.filter { _ in generator.chance(keep, in: 100) })
-        let size = generator.chance(keep, in: 100) ? cached.count : durable.count
+    /// How many ways each piece may go in a power cut: two for every unsynced sector, and as many
+    /// as the file had sizes since the last sync.
+    var choices: [Int] {
+        let sectors = [Int](repeating: 2, count: dirty.union(lost).count)
+        return sizes.isEmpty ? sectors : sectors + [sizes.count + 1]
+    }
+
+    /// The power goes: `choose` says for each of `choices` which way, 0 for what was synced.
+    mutating func cutPower(choosing choose: (Int) -> Int) {
+        let kept = Set(dirty.union(lost).sorted().filter { _ in choose(2) == 1 })
+        var size = durable.count
+        if !sizes.isEmpty {
+            let choice = choose(sizes.count + 1)
+            if choice > 0 { size = sizes[choice - 1] }
+        }
         settle(size: size, kept)
         cached = durable
         dirty = []
         lost = []
+        sizes = []
     }
 
     /// Copies `sectors` to the platter, whose file then has `size` bytes.
@@ -157,11 +178,25 @@ struct SimulatedDirectoryData {
         pending = []
     }
 
-    /// The power goes: every change since the last sync is on the platter or is not.
-    mutating func cutPower(keep: Int, _ generator: inout Generator) {
-        for change in pending where generator.chance(keep, in: 100) {
-            Self.apply(change, to: &durable)
+    /// Names that a power cut may keep or lose.
+    var pendingCount: Int { pending.count }
+
+    /// Every file and directory that has a name here, or may have one after a power cut.
+    var referenced: Set<Int> {
+        var found = Set(names.values).union(durable.values)
+        for change in pending {
+            switch change {
+            case .link(_, let inode), .rename(_, _, let inode): found.insert(inode)
+            case .unlink: break
+            }
         }
+        return found
+    }
+
+    /// The power goes: `choose` says of each change since the last sync whether (1) it is on the
+    /// platter or (0) not.
+    mutating func cutPower(choosing choose: (Int) -> Int) {
+        for change in pending where choose(2) == 1 { Self.apply(change, to: &durable) }
         names = durable
         pending = []
     }

@@ -1,0 +1,94 @@
+internal import VarveLog
+internal import VarvePlatform
+internal import VarveRecords
+
+/// What one partition must hold and what it may hold, kept apart from the log itself.
+package struct PartitionLedger: Equatable, Sendable {
+    struct Entry: Equatable, Sendable {
+        let batch: ProofBatch
+        let nextOffset: Int64
+    }
+
+    /// By base offset: the batches whose append returned.
+    var batches: [Int64: Entry] = [:]
+    /// Batches whose append has not returned, or failed: they may be there or not.
+    var uncertain: [ProofBatch] = []
+    /// Everything below was acknowledged, or shown to a reader: it must stay.
+    package var durableEnd: Int64 = 0
+    /// What trims and retention returned: nothing below may come back.
+    var startOffset: Int64 = 0
+    /// The furthest a trim or retention may have got, whether or not it returned.
+    var startMax: Int64 = 0
+
+    package init() {}
+
+    /// How many batches it knows to be in the log.
+    package var batchCount: Int { batches.count }
+
+    mutating func appended(_ batch: ProofBatch, at base: Int64, nextOffset: Int64) {
+        // What stood there before was lost before anybody saw it.
+        for offset in batches.keys where offset >= base { batches[offset] = nil }
+        uncertain.removeAll { $0.number == batch.number }
+        batches[base] = Entry(batch: batch, nextOffset: nextOffset)
+    }
+
+    /// Holds the log against the ledger and returns what is broken, as sentences: what was
+    /// acknowledged is there, byte-identical, at its offset, and what is there was sent (I1, I3,
+    /// I4). Takes what is readable as shown from now on.
+    mutating func check(_ log: PartitionLog) -> [String] {
+        guard log.isOnline else {
+            return ["offline: \(log.failure.map { "\($0)" } ?? "no reason")"]
+        }
+        var broken: [String] = []
+        let start = log.startOffset
+        let end = log.durableEnd
+        if start < startOffset { broken.append("start \(start) went back before \(startOffset)") }
+        // A first segment whose name was lost before anything in it was acknowledged leaves the
+        // log beginning with the second.
+        if start > max(startMax, startOffset) && durableEnd > start {
+            broken.append("start \(start) was never asked for")
+        }
+        if end < durableEnd { broken.append("end \(end) after \(durableEnd) was acknowledged") }
+        var found: Set<Int64> = []
+        var next = start
+        while next < end {
+            let result: ReadResult
+            do throws(LogError) {
+                result = try log.read(from: next, bytesMax: 4000)
+            } catch {
+                broken.append("offset \(next) cannot be read: \(error)")
+                break
+            }
+            if result.batches.isEmpty { break }
+            for (header, bytes) in RecordBatch.batches(in: result.batches) {
+                let base = header.baseOffset
+                if header.nextOffset <= next { broken.append("offset \(base) after \(next)") }
+                next = header.nextOffset
+                if let entry = batches[base], entry.batch.bytes(at: base) == bytes {
+                    found.insert(base)
+                } else if let batch = uncertain.first(where: { $0.bytes(at: base) == bytes }) {
+                    if let entry = batches[base], base < durableEnd {
+                        broken.append("offset \(base) has a batch that came after \(entry)")
+                    }
+                    batches[base] = Entry(batch: batch, nextOffset: header.nextOffset)
+                    found.insert(base)
+                } else if batches[base] != nil {
+                    broken.append("offset \(base) changed")
+                } else {
+                    broken.append("offset \(base) was never sent")
+                }
+            }
+        }
+        for (base, entry) in batches
+        where entry.nextOffset > start && base < durableEnd && !found.contains(base) {
+            broken.append("acknowledged offset \(base) is gone")
+        }
+        // What did not survive may be replaced; what did was shown now.
+        batches = batches.filter { found.contains($0.key) }
+        uncertain = []
+        durableEnd = max(durableEnd, end)
+        startOffset = max(startOffset, start)
+        startMax = max(startMax, start)
+        return broken
+    }
+}

@@ -1,0 +1,49 @@
+import Testing
+import VarveLog
+import VarvePlatform
+import VarveProof
+import VarveSimulation
+
+/// The quick part of the proofs that Tools run at length: the same code, smaller counts.
+@Suite struct ProofTests {
+    private func expectHeld(_ result: ProofResult, atLeast count: Int) {
+        for violation in result.violations { Issue.record("\(violation)") }
+        #expect(result.violationCount == 0)
+        #expect(result.count >= count, "only \(result.count): this proves nothing")
+    }
+
+    /// T3: what every crash image must hold.
+    @Test(arguments: 0..<4)
+    func acknowledgedBatchesAreInEveryCrashImage(part: Int) {
+        var images = CrashImages()
+        images.imagesPerOperation = 4
+        images.imagesMax = 600
+        let seed = Generator.seed(for: "acknowledgedBatchesAreInEveryCrashImage \(part)")
+        var result = ProofResult()
+        for run in 0..<20 where result.count < 600 {
+            result.add(images.run(seed: seed &+ UInt64(part * 100 + run)))
+        }
+        expectHeld(result, atLeast: 600)
+    }
+
+    /// T2, every seventh operation.
+    @Test(arguments: FaultLoop.faults.indices)
+    func acknowledgedBatchesSurviveAnyFailedOperation(index: Int) {
+        let seed = Generator.seed(for: "acknowledgedBatchesSurviveAnyFailedOperation \(index)")
+        let result = FaultLoop(seed: seed)
+            .run(FaultLoop.faults[index], first: Int(seed % 7), stride: 7)
+        expectHeld(result, atLeast: 5)
+    }
+
+    /// T1, every so manieth damage of every file.
+    @Test(arguments: [true, false])
+    func damageIsFoundReportedAndNeverServed(isClean: Bool) throws {
+        let sweep = try DamageSweep(isClean: isClean)
+        let seed = Generator.seed(for: "damageIsFoundReportedAndNeverServed")
+        var result = ProofResult()
+        for path in sweep.paths {
+            result.add(sweep.run(path: path, first: Int(seed % 31), stride: 101))
+        }
+        expectHeld(result, atLeast: 200)
+    }
+}
