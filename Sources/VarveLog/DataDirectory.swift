@@ -84,7 +84,8 @@ package final class DataDirectory: Sendable {
         } catch {
             throw LogError(error)
         }
-        let producerIDs = try ProducerIDs(path: path + "/producer-ids", directory: path, disk: disk)
+        let producerIDs = try ProducerIDs(
+            path: path + "/producer-ids", directory: path, disk: disk, now: now, logger: logger)
         let store = LogStore(
             disk: disk,
             files: SegmentFiles(disk: disk, cache: OpenFiles(filesMax: options.openFilesMax)),

@@ -46,7 +46,11 @@ package final class Topic: Sendable {
 
 /// The `topic.json` file: what a topic is, apart from its records.
 ///
-///     {"id": "<22 characters>", "partitions": 6, "configuration": {"retention.ms": "1000"}}
+///     {"id": "<22 characters>", "partitions": 6, "configuration": {"retention.ms": "1000"},
+///      "crc32c": "<CRC-32C, in hexadecimal, of this object as written without this member>"}
+///
+/// One changed digit in it could hide a partition or have records deleted too early: where the
+/// checksum is there and wrong, the file is taken for damaged.
 struct TopicDescription: Equatable {
     static let fileName = "topic.json"
 
@@ -55,14 +59,23 @@ struct TopicDescription: Equatable {
     var overrides: [String: String]
 
     var bytes: ByteSlice {
+        ByteSlice(json([("crc32c", .string(String(checksum, radix: 16)))]) + "\n")
+    }
+
+    private var checksum: UInt32 {
+        ByteSlice(json([])).withUnsafeBytes { CRC32C.checksum($0) }
+    }
+
+    private func json(_ more: [(name: String, value: JSON)]) -> String {
         let configuration = overrides.sorted { $0.key < $1.key }.map {
             (name: $0.key, value: JSON.string($0.value))
         }
-        return ByteSlice(
-            JSON.object([
+        return JSON.object(
+            [
                 ("id", .string("\(id)")), ("partitions", .int(Int64(partitionCount))),
                 ("configuration", .object(configuration)),
-            ]).text(indent: true) + "\n")
+            ] + more
+        ).text(indent: true)
     }
 
     init(id: UniqueID, partitionCount: Int, overrides: [String: String]) {
@@ -95,6 +108,9 @@ struct TopicDescription: Equatable {
                 throw .corrupt(path: path, position: 0, reason: "\(name) is not a string")
             }
             overrides[name] = value
+        }
+        if let found = json["crc32c"], found.string != String(checksum, radix: 16) {
+            throw .corrupt(path: path, position: 0, reason: "its checksum is wrong")
         }
     }
 }

@@ -100,15 +100,17 @@ extension TopicDirectory {
         do throws(LogError) {
             return try TopicDescription(bytes, path: path)
         } catch {
-            return try rebuildDescription(name, directory, store, cause: error, &report)
+            return try rebuildDescription(
+                name, directory, store, cause: error, damaged: bytes, &report)
         }
     }
 
     /// A topic whose topic.json is gone or damaged keeps its records: as many partitions as there
-    /// are directories, the broker's defaults, a new id.
+    /// are directories, a new id, and nothing is deleted until somebody sets its retention again.
+    /// The damaged file goes to the quarantine (I7).
     private static func rebuildDescription(
         _ name: String, _ directory: String, _ store: LogStore, cause: LogError,
-        _ report: inout RecoveryReport
+        damaged: ByteSlice, _ report: inout RecoveryReport
     ) throws(LogError) -> TopicDescription? {
         do throws(SystemError) {
             let numbers = try store.disk.list(directory).compactMap { Int($0) }
@@ -117,12 +119,22 @@ extension TopicDirectory {
                 return nil
             }
             let description = TopicDescription(
-                id: .random(), partitionCount: last + 1, overrides: [:])
+                id: .random(), partitionCount: last + 1,
+                overrides: [
+                    "cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1",
+                ])
+            if !damaged.isEmpty {
+                let checksum = damaged.withUnsafeBytes { CRC32C.checksum($0) }
+                try store.disk.replace(
+                    "\(store.quarantine)/\(name)-\(String(checksum, radix: 16)).topic.json",
+                    with: damaged, inDirectory: store.quarantine)
+            }
             try store.disk.replace(
                 directory + "/" + TopicDescription.fileName, with: description.bytes,
                 inDirectory: directory)
             report.notes.append(
-                "topic \(name): \(cause); made anew with \(last + 1) partitions and defaults")
+                "topic \(name): \(cause); made anew with \(last + 1) partitions, "
+                    + "and nothing is deleted until its retention is set")
             store.logger?.error("topic.json made anew", ["topic": name, "cause": "\(cause)"])
             return description
         } catch {

@@ -34,17 +34,15 @@ enum Proofs {
         }
     }
 
-    /// T2: every fault at every operation.
-    static func faults(seed: UInt64) -> ProofResult {
-        let pieces = 4
-        let items = FaultLoop.faults.indices.flatMap { index in
-            (0..<pieces).map { (index, $0) }
+    /// T2: every fault at every operation of `rounds` workloads.
+    static func faults(seed: UInt64, rounds: Int) -> ProofResult {
+        let items = (0..<rounds).flatMap { round in
+            FaultLoop.faults.indices.map { (seed &+ UInt64(round), $0) }
         }
-        let progress = Progress(of: items.count, "faults and parts")
+        let progress = Progress(of: items.count, "faults")
         return ProofResult.parallel(items) { item in
             defer { progress.add(1) }
-            return FaultLoop(seed: seed)
-                .run(FaultLoop.faults[item.0], first: item.1, stride: pieces)
+            return FaultLoop(seed: item.0).run(FaultLoop.faults[item.1])
         }
     }
 

@@ -66,3 +66,8 @@ func say(_ text: String, to descriptor: Int32 = StandardStreams.output) {
         ProcessControl.exitNow(1)
     }
 }
+
+/// Lets time pass on this thread.
+func pause(milliseconds: Int64) {
+    _ = Lock(()).wait(timeoutMilliseconds: milliseconds) { _ in nil as Void? }
+}

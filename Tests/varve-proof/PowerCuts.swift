@@ -1,0 +1,102 @@
+internal import CVarveProof
+internal import VarveLog
+internal import VarvePlatform
+internal import VarveProof
+internal import VarveSimulation
+
+/// Real power cuts (T5): the log works on a file system of its own on a loop device, the kernel
+/// shuts that file system down (what was not synced is gone), the process is killed, the file
+/// system unmounted and mounted again, and the log held against its journal, which lies elsewhere.
+/// Tools/power-cuts makes the file systems.
+struct PowerCuts: Sendable {
+    /// A file system for the power to be cut of.
+    struct Place: Sendable {
+        let mount: String
+        let device: String
+        /// Lies on another file system.
+        let ledger: String
+    }
+
+    let count: Int
+    let seed: UInt64
+    let places: [Place]
+
+    func run() -> ProofResult {
+        let progress = Progress(of: count, "power cuts")
+        let left = Lock(count)
+        return ProofResult.parallel(places.indices, threads: places.count) { index in
+            let place = places[index]
+            var generator = Generator(seed: seed &+ UInt64(index))
+            var result = ProofResult()
+            var now: Int64 = 1_767_225_600_000
+            var life = 0
+            while result.violationCount == 0,
+                left.withLock({ left in
+                    left -= 1
+                    return left >= 0
+                })
+            {
+                progress.add(1)
+                do {
+                    if result.count % 100 == 0 {
+                        // A fresh log now and then: early and late lives are both cut.
+                        let disk = PosixDisk()
+                        if life > 0 { Kills.remove("\(place.mount)/\(life)") }
+                        life += 1
+                        try Journal.rewrite(place.ledger, Ledger())
+                        try disk.createDirectory("\(place.mount)/\(life)")
+                        try disk.syncDirectory(place.mount)
+                    }
+                    try cut(place, "\(place.mount)/\(life)/data", now, &generator, &result)
+                } catch {
+                    result.add(violation: "\(place.mount), cut \(result.count): \(error)")
+                }
+                now += 20_000
+            }
+            return result
+        }
+    }
+
+    private func cut(
+        _ place: Place, _ data: String, _ now: Int64, _ generator: inout Generator,
+        _ result: inout ProofResult
+    ) throws {
+        let child = try ChildProcess.start(
+            ProcessControl.executable,
+            [
+                "work", "--data", data, "--ledger", place.ledger, "--seed",
+                "\(generator.next() >> 2)", "--now", "\(now)",
+            ])
+        pause(milliseconds: Int64(generator.int(5...60)))
+        guard varve_shut_down_file_system(place.mount) == 0 else {
+            child.send(ProcessControl.kill)
+            _ = child.wait()
+            throw SystemError.last("ioctl(SHUTDOWN)", place.mount)
+        }
+        child.send(ProcessControl.kill)
+        _ = child.wait()
+        try Self.command(["umount", place.mount])
+        try Self.command(["mount", place.device, place.mount])
+        result.count += 1
+        let (ledger, broken) = try Check.run(data: data, ledger: place.ledger, now: now + 10_000)
+        result.details["acknowledged batches checked", default: 0] += ledger.batchCount
+        for sentence in broken {
+            result.add(
+                violation: "seed \(seed), \(place.mount), cut \(result.count): \(sentence)")
+        }
+    }
+
+    /// Runs a command of util-linux; a file system that is busy for a moment is waited for.
+    private static func command(_ words: [String]) throws {
+        for attempt in 1...100 {
+            let ending = try ChildProcess.start("/usr/bin/" + words[0], Array(words.dropFirst()))
+                .wait()
+            if ending.isSuccess { return }
+            guard attempt < 100 else {
+                throw SystemError(
+                    call: words.joined(separator: " "), errno: 0, subject: "\(ending)")
+            }
+            pause(milliseconds: 50)
+        }
+    }
+}
