@@ -89,9 +89,13 @@ extension PartitionLog {
         let done = state.withLock { state -> [Waiter]? in
             // A write may have failed while the sync ran: then nothing is acknowledged (I6).
             guard case .online = state.status, work.generation == state.generation,
-                work.target.end > state.durable.end
+                work.target.end >= state.durable.end,
+                work.target.segmentBase >= state.durable.segmentBase
             else { return nil }
+            let hasGrown = work.target.end > state.durable.end
             state.durable = work.target
+            // A segment was closed, and nothing appended since.
+            guard hasGrown else { return nil }
             let end = work.target.end
             guard state.waiters.contains(where: { $0.end > end }) else {
                 defer { state.waiters = [] }

@@ -45,6 +45,7 @@ package final class PartitionLog: Sendable {
     struct ReadHint {
         var offset: Int64 = -1
         var segmentBase: Int64 = 0
+        var revision = 0
         var position: Int64 = 0
     }
 
@@ -77,6 +78,7 @@ package final class PartitionLog: Sendable {
         var unmarkedSince: Int64?
         var hints = [ReadHint](repeating: ReadHint(), count: 4)
         var nextHint = 0
+        var compaction = CompactionProgress()
 
         var active: Segment {
             _read { yield segments[segments.count - 1] }

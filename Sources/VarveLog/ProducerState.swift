@@ -42,6 +42,10 @@ struct ProducerState: Sendable {
 
     var isEmpty: Bool { producers.isEmpty }
     var count: Int { producers.count }
+    /// The last offset of each producer, by its id.
+    var lastOffsets: [Int64: Int64] {
+        producers.compactMapValues { $0.batches.last?.lastOffset }
+    }
 
     enum Verdict: Equatable {
         case next

@@ -24,10 +24,12 @@ extension PartitionLog {
     package func read(
         from offset: Int64, bytesMax: Int, below limit: Int64? = nil
     ) throws(LogError) -> ReadResult {
-        var segmentBase: Int64?
+        // Where to look: `offset`, then the segments behind its own. By offset, because compaction
+        // may put another segment in the place of several at any time.
+        var searched = offset
         while true {
             let plan = try state.withLock { (state) throws(LogError) -> ReadPlan in
-                try self.plan(from: offset, after: segmentBase, &state)
+                try self.plan(from: searched, &state)
             }
             var found: SegmentReader.Found?
             if let place = plan.place {
@@ -37,13 +39,11 @@ extension PartitionLog {
                 } catch {
                     try suspect(place.segmentBase, error)
                 }
-                if found == nil, place.hasNext {
-                    segmentBase = place.segmentBase
+                if found == nil, let nextBase = place.nextBase {
+                    searched = max(searched, nextBase)
                     continue
                 }
-                if let found {
-                    remember(found.nextOffset, in: place.segmentBase, at: found.endPosition)
-                }
+                if let found { remember(found, in: place, plan.generation) }
             }
             return ReadResult(
                 batches: found?.batches ?? ByteSlice(), nextOffset: found?.nextOffset ?? offset,
@@ -57,11 +57,12 @@ extension PartitionLog {
         var place: SegmentReader.Place?
         let startOffset: Int64
         let durableEnd: Int64
+        let generation: Int
     }
 
-    /// Finds the segment of `offset`, or the one behind the segment `after`.
+    /// Finds the segment of `offset`.
     private func plan(
-        from offset: Int64, after: Int64?, _ state: inout State
+        from offset: Int64, _ state: inout State
     ) throws(LogError) -> ReadPlan {
         if let failure = failure(of: state) { throw failure }
         guard offset >= state.startOffset, offset <= state.endOffset else {
@@ -69,19 +70,13 @@ extension PartitionLog {
                 requested: offset, start: state.startOffset, end: state.durable.end)
         }
         var plan = ReadPlan(
-            place: nil, startOffset: state.startOffset, durableEnd: state.durable.end)
+            place: nil, startOffset: state.startOffset, durableEnd: state.durable.end,
+            generation: state.generation)
         guard offset < state.durable.end else { return plan }
         // The last segment that begins at or before the offset; the first one in a trimmed log
         // may begin behind it.
-        let index =
-            if let after {
-                state.segments.firstIndex { $0.base > after }
-            } else {
-                max(0, Self.segmentIndex(of: offset, state.segments))
-            }
-        guard let index, state.segments[index].base <= state.durable.segmentBase else {
-            return plan
-        }
+        let index = max(0, Self.segmentIndex(of: offset, state.segments))
+        guard state.segments[index].base <= state.durable.segmentBase else { return plan }
         state.wasRead = true
         plan.place = try place(of: offset, index, &state)
         return plan
@@ -105,12 +100,14 @@ extension PartitionLog {
         let base = state.segments[index].base
         let isLast = base == state.durable.segmentBase
         let end = isLast ? state.durable.position : state.segments[index].byteCount
-        let hasNext = !isLast && index + 1 < state.segments.count
+        let nextBase =
+            !isLast && index + 1 < state.segments.count ? state.segments[index + 1].base : nil
         guard end > 0 else {
-            return hasNext
-                ? SegmentReader.Place(
-                    file: nil, segmentBase: base, position: 0, firstOffsetMin: base, end: 0,
-                    nextOffset: base, hasNext: true) : nil
+            return nextBase.map { nextBase in
+                SegmentReader.Place(
+                    file: nil, segmentBase: base, revision: 0, position: 0, firstOffsetMin: base,
+                    end: 0, nextOffset: base, nextBase: nextBase)
+            }
         }
         let file: any DiskFile
         do throws(SystemError) {
@@ -119,10 +116,14 @@ extension PartitionLog {
             throw .io(error)
         }
         var place = SegmentReader.Place(
-            file: file, segmentBase: base, position: 0, firstOffsetMin: base, end: end,
+            file: file, segmentBase: base, revision: state.segments[index].revision, position: 0,
+            firstOffsetMin: base, end: end,
             nextOffset: isLast ? state.durable.end : state.segments[index].nextOffset,
-            hasNext: hasNext)
-        if let hint = state.hints.first(where: { $0.offset == offset && $0.segmentBase == base }) {
+            nextBase: nextBase)
+        let revision = place.revision
+        if let hint = state.hints.first(where: {
+            $0.offset == offset && $0.segmentBase == base && $0.revision == revision
+        }) {
             place.position = hint.position
             place.firstOffsetMin = offset
         } else if offset > base {
@@ -137,10 +138,15 @@ extension PartitionLog {
         return place
     }
 
-    private func remember(_ offset: Int64, in segmentBase: Int64, at position: Int64) {
+    private func remember(
+        _ found: SegmentReader.Found, in place: SegmentReader.Place, _ generation: Int
+    ) {
         state.withLock { state in
+            // A recovery may have moved what stands where in the file.
+            guard state.generation == generation else { return }
             state.hints[state.nextHint] = ReadHint(
-                offset: offset, segmentBase: segmentBase, position: position)
+                offset: found.nextOffset, segmentBase: place.segmentBase,
+                revision: place.revision, position: found.endPosition)
             state.nextHint = (state.nextHint + 1) % state.hints.count
         }
     }

@@ -50,6 +50,7 @@ struct Recovery {
     /// - Throws: `.io`, `.full` (no space to set damage aside): nothing was lost, try again.
     mutating func run() throws(LogError) -> (PartitionLog.State, DurableMarkFile) {
         do throws(SystemError) {
+            report.notes += try SegmentSwap(disk: disk, directory: directory).completeAll()
             try readDirectory()
             let bases = try liveBases()
             for (index, base) in bases.enumerated() {

@@ -6,6 +6,7 @@ struct SegmentReader {
     struct Place {
         let file: (any DiskFile)?
         let segmentBase: Int64
+        let revision: Int
         /// A batch's first byte, at or before the offset that is looked for.
         var position: Int64
         /// The lowest offset that batch may have, and its last one where the index says.
@@ -15,8 +16,8 @@ struct SegmentReader {
         let end: Int64
         /// The offset after the last batch before `end`.
         let nextOffset: Int64
-        /// Whether a segment with durable records follows.
-        let hasNext: Bool
+        /// Where the next segment with durable records begins; nil when there is none.
+        let nextBase: Int64?
     }
 
     struct Found {

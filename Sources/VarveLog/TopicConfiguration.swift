@@ -26,6 +26,14 @@ package struct TopicConfiguration: Equatable, Sendable {
     /// Retention counts from the records' own times (Kafka's rule), not from the append.
     package private(set) var retentionUsesRecordTime = false
     package private(set) var minInsyncReplicas = 1
+    /// How long a compacted topic keeps tombstones and transaction markers.
+    package private(set) var deleteRetentionMilliseconds: Int64 = 86_400_000
+    /// From this share of bytes not yet compacted on, the log is compacted.
+    package private(set) var minCleanableDirtyRatio = 0.5
+    package private(set) var minCompactionLagMilliseconds: Int64 = 0
+    package private(set) var maxCompactionLagMilliseconds = Int64.max
+    /// A segment's index is kept below this where segments are merged.
+    package private(set) var segmentIndexBytes = 10 << 20
 
     /// Every name there is, sorted.
     package static let definitions = ConfigurationDefinition.all
@@ -86,5 +94,14 @@ package struct TopicConfiguration: Equatable, Sendable {
         timestampAfterMaxMilliseconds = number("message.timestamp.after.max.ms")
         retentionUsesRecordTime = value(of: "varve.retention.clock") == "record"
         minInsyncReplicas = Int(number("min.insync.replicas"))
+        deleteRetentionMilliseconds = number("delete.retention.ms")
+        minCleanableDirtyRatio = Double(value(of: "min.cleanable.dirty.ratio"))!
+        minCompactionLagMilliseconds = number("min.compaction.lag.ms")
+        maxCompactionLagMilliseconds = number("max.compaction.lag.ms")
+        segmentIndexBytes = Int(number("segment.index.bytes"))
+        // Only closed segments are compacted, so one must be closed in time for that (KIP-354).
+        if isCompacting {
+            segmentMilliseconds = min(segmentMilliseconds, maxCompactionLagMilliseconds)
+        }
     }
 }

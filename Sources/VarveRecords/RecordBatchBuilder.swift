@@ -18,14 +18,21 @@ package struct RecordBatchBuilder {
     private let codec: CompressionCodec
     private var writer = ByteWriter(capacity: 1024)
     private var baseTimestamp: Int64 = 0
+    private let fixedBaseTimestamp: Int64?
     private var maxTimestamp: Int64 = -1
     /// The number of records in the batch so far.
     package private(set) var recordCount = 0
 
     /// - Parameter attributes: where given, its bits (transactional, control) go into the batch;
     ///   the codec is always `codec`.
-    package init(codec: CompressionCodec = .none, attributes: BatchAttributes? = nil) {
+    /// - Parameter baseTimestamp: what the batch's base timestamp is; without it the first
+    ///   record's timestamp.
+    package init(
+        codec: CompressionCodec = .none, attributes: BatchAttributes? = nil,
+        baseTimestamp: Int64? = nil
+    ) {
         self.codec = codec
+        fixedBaseTimestamp = baseTimestamp
         self.attributes = BatchAttributes(
             rawValue: (attributes?.rawValue ?? 0) & ~7 | UInt16(codec.rawValue))
     }
@@ -61,7 +68,7 @@ package struct RecordBatchBuilder {
     ) {
         precondition(offsetDelta > lastOffsetDelta, "offset deltas grow")
         if recordCount == 0 {
-            baseTimestamp = timestamp
+            baseTimestamp = fixedBaseTimestamp ?? timestamp
             maxTimestamp = timestamp
         }
         maxTimestamp = max(maxTimestamp, timestamp)
@@ -95,18 +102,31 @@ package struct RecordBatchBuilder {
         baseOffset: Int64 = 0, producerID: Int64 = -1, producerEpoch: Int16 = -1,
         baseSequence: Int32 = -1
     ) throws(RecordError) -> ByteSlice {
+        try finish(
+            like: RecordBatchHeader(
+                baseOffset: baseOffset, batchLength: 0, partitionLeaderEpoch: -1, checksum: 0,
+                attributes: attributes, lastOffsetDelta: lastOffsetDelta,
+                baseTimestamp: baseTimestamp, maxTimestamp: maxTimestamp, producerID: producerID,
+                producerEpoch: producerEpoch, baseSequence: baseSequence,
+                recordCount: Int32(recordCount)))
+    }
+
+    /// The same, with the offsets, epoch and producer of `original`, of which the records are
+    /// a part.
+    mutating func finish(like original: RecordBatchHeader) throws(RecordError) -> ByteSlice {
         guard recordCount > 0 else { throw .inconsistent("a batch without a record") }
+        precondition(lastOffsetDelta <= original.lastOffsetDelta)
         let payload = try codec.compress(writer.finish())
         let total = RecordBatchHeader.byteCount + payload.count
         guard total <= RecordBatchHeader.batchBytesMax else {
             throw .badLength(Int32(clamping: total))
         }
-        var header = RecordBatchHeader(
-            baseOffset: baseOffset, batchLength: Int32(total - RecordBatchHeader.prefixByteCount),
-            partitionLeaderEpoch: -1, checksum: 0, attributes: attributes,
-            lastOffsetDelta: lastOffsetDelta, baseTimestamp: baseTimestamp,
-            maxTimestamp: maxTimestamp, producerID: producerID, producerEpoch: producerEpoch,
-            baseSequence: baseSequence, recordCount: Int32(recordCount))
+        var header = original
+        header.batchLength = Int32(total - RecordBatchHeader.prefixByteCount)
+        header.attributes = attributes
+        header.baseTimestamp = baseTimestamp
+        header.maxTimestamp = maxTimestamp
+        header.recordCount = Int32(recordCount)
         recordCount = 0
         lastOffsetDelta = -1
         return ByteSlice(filling: total) { bytes in

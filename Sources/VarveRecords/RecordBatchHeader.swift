@@ -181,5 +181,6 @@ package struct BatchAttributes: RawRepresentable, Equatable, Sendable {
     package var usesAppendTime: Bool { rawValue & 8 != 0 }
     package var isTransactional: Bool { rawValue & 16 != 0 }
     package var isControl: Bool { rawValue & 32 != 0 }
-    package var hasDeleteHorizon: Bool { rawValue & 64 != 0 }
+    static let deleteHorizonBit: UInt16 = 64
+    package var hasDeleteHorizon: Bool { rawValue & Self.deleteHorizonBit != 0 }
 }

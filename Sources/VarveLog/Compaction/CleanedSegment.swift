@@ -1,0 +1,121 @@
+internal import VarvePlatform
+internal import VarveRecords
+
+/// The segment that takes the place of a group of closed ones, while it is being written aside.
+///
+/// Its files have names that end in `.tmp`, which every start removes. REQUIRES: the partition's
+/// `rewriting` lock, until it is in its place or discarded.
+struct CleanedSegment {
+    /// What it will be; its file is open.
+    private(set) var segment: Segment
+    private(set) var isUnchanged = true
+    private let disk: any Disk
+    private let directory: String
+    private var replacement: SegmentReplacement
+    private let indexIntervalBytes: Int
+    private var pending = ByteWriter(capacity: 1 << 16)
+
+    private static let pieceBytes = 1 << 20
+    /// The kinds of files that are written aside and renamed.
+    static let kinds: [SegmentName.Kind] = [.log, .index, .timeindex]
+
+    static func aside(_ base: Int64, _ kind: SegmentName.Kind) -> String {
+        SegmentName.file(base, kind) + ".tmp"
+    }
+
+    /// Begins the segment that replaces `group`.
+    init(
+        replacing group: [Segment], disk: any Disk, directory: String, indexIntervalBytes: Int
+    ) throws(SystemError) {
+        let first = group[0]
+        let last = group[group.count - 1]
+        self.disk = disk
+        self.directory = directory
+        self.indexIntervalBytes = indexIntervalBytes
+        replacement = try SegmentReplacement(disk: disk, directory: directory, base: first.base)
+        segment = Segment(disk: disk, directory: directory, base: first.base)
+        segment.file = replacement.file
+        segment.exists = true
+        segment.revision = first.revision + 1
+        segment.producerCountAtEnd = last.producerCountAtEnd
+    }
+
+    /// Adds what is left of a batch. Returns how many bytes went to the disk just now.
+    /// - Throws: what writing does; EFBIG where positions would not fit an index.
+    mutating func append(
+        _ header: RecordBatchHeader, _ batch: ByteSlice, _ outcome: BatchCleaner.Outcome
+    ) throws(SystemError) -> Int {
+        let before = replacement.byteCount
+        switch outcome {
+        case .removed:
+            isUnchanged = false
+        case .unchanged:
+            try append(header, batch)
+        case .rewritten(let bytes):
+            isUnchanged = false
+            let header: RecordBatchHeader
+            do throws(RecordError) {
+                header = try bytes.withUnsafeBytes { (raw) throws(RecordError) in
+                    try RecordBatchHeader(parsing: raw)
+                }
+            } catch {
+                preconditionFailure("a batch of our own does not parse: \(error)")
+            }
+            try append(header, bytes)
+        }
+        return Int(replacement.byteCount - before)
+    }
+
+    private mutating func append(
+        _ header: RecordBatchHeader, _ bytes: ByteSlice
+    ) throws(SystemError) {
+        guard segment.byteCount + Int64(bytes.count) <= Int64(Int32.max) else {
+            throw SystemError(
+                call: "write", errno: SystemError.fileTooBig, subject: replacement.file.path)
+        }
+        segment.note(header, appendTime: -1, indexIntervalBytes: indexIntervalBytes)
+        pending.bytes(bytes)
+        if pending.count >= Self.pieceBytes { try flush() }
+    }
+
+    private mutating func flush() throws(SystemError) {
+        guard pending.count > 0 else { return }
+        try pending.finish().withUnsafeBytes { (raw) throws(SystemError) in
+            try replacement.append(raw)
+        }
+    }
+
+    /// Writes what is left and the indexes; all bytes are durable on return, their names are not.
+    mutating func finish(_ group: [Segment]) throws(SystemError) {
+        try flush()
+        try replacement.sync()
+        segment.nextOffset = group[group.count - 1].nextOffset
+        segment.firstAppendTime =
+            group.map(\.firstAppendTime).filter { $0 >= 0 }.min() ?? -1
+        segment.lastAppendTime = group.map(\.lastAppendTime).max() ?? -1
+        segment.noteTime()
+        for kind in [SegmentName.Kind.index, .timeindex] {
+            let index = try disk.open(directory + "/" + Self.aside(segment.base, kind), .create)
+            try index.truncate(to: 0)
+            if kind == .index {
+                try segment.index.write(to: index)
+            } else {
+                try segment.timeIndex.write(to: index)
+            }
+            try index.syncData()
+        }
+        segment.isSealed = true
+    }
+
+    /// Removes what was written. What cannot be removed now goes at the next start.
+    func discard(_ logger: Logger?) {
+        do throws(SystemError) {
+            for kind in Self.kinds {
+                let path = directory + "/" + Self.aside(segment.base, kind)
+                if try disk.entry(path) != nil { try disk.remove(path) }
+            }
+        } catch {
+            logger?.warning("unfinished compaction left behind", ["cause": error])
+        }
+    }
+}

@@ -1,0 +1,115 @@
+internal import VarvePlatform
+
+/// Puts a compacted segment in the place of those it was made from, so that a crash at any step
+/// leaves the old ones or the new one, never a mixture.
+///
+/// | step | what | a crash behind it leaves |
+/// |---|---|---|
+/// | 1 | `X.log.tmp` and its indexes are written and synced, and the directory | the old ones; `.tmp` files go |
+/// | 2 | `X.swap` is written aside, synced, renamed, and the directory synced | the new one: recovery does the rest |
+/// | 3 | these `.tmp` files are renamed to `X.log`, `X.index`, `X.timeindex`; directory synced | the new one |
+/// | 4 | the other old segments' files go, with the seals and indexes; directory synced | the new one |
+/// | 5 | `X.swap` becomes `X.seal`; directory synced | the new one |
+///
+/// The `X.swap` file is the seal that the new segment will have: its base and next offset say
+/// which segments it replaces. While it is there, no seal or index of theirs is believed. Should
+/// it be damaged, nothing is lost either: before step 3 is durable nothing of the old segments is
+/// gone, and after it the new one is whole.
+struct SegmentSwap {
+    let disk: any Disk
+    let directory: String
+
+    private static let suffix = ".swap"
+
+    private static func name(_ base: Int64) -> String {
+        String(SegmentName.file(base, .log).dropLast(4)) + suffix
+    }
+
+    private func path(_ name: String) -> String { directory + "/" + name }
+
+    /// Steps 1 and 2: from the return on the new segment counts.
+    /// - Throws: `isDecided` false: nothing has happened. True: nobody can say what a start
+    ///   would find.
+    func decide(_ summary: SegmentSummary) throws(Failure) {
+        let name = Self.name(summary.base)
+        do throws(SystemError) {
+            try disk.syncDirectory(directory)
+            let file = try disk.open(path(name + ".tmp"), .create)
+            try file.truncate(to: 0)
+            try SegmentSeal.bytes(summary).withUnsafeBytes { (raw) throws(SystemError) in
+                try file.write(raw, at: 0)
+            }
+            try file.syncData()
+        } catch {
+            discard(name + ".tmp")
+            throw Failure(cause: error, isDecided: false)
+        }
+        do throws(SystemError) {
+            try disk.rename(path(name + ".tmp"), to: path(name))
+            try disk.syncDirectory(directory)
+        } catch {
+            throw Failure(cause: error, isDecided: true)
+        }
+    }
+
+    /// What cannot be removed now goes at the next start.
+    private func discard(_ name: String) {
+        do throws(SystemError) {
+            if try disk.entry(path(name)) != nil { try disk.remove(path(name)) }
+        } catch {
+            return
+        }
+    }
+
+    struct Failure: Error {
+        let cause: SystemError
+        let isDecided: Bool
+    }
+
+    /// Step 3 without its sync: the new files get their names. Does nothing where they have them.
+    func rename(_ base: Int64) throws(SystemError) {
+        for kind in CleanedSegment.kinds {
+            let aside = path(CleanedSegment.aside(base, kind))
+            if try disk.entry(aside) != nil {
+                try disk.rename(aside, to: path(SegmentName.file(base, kind)))
+            }
+        }
+    }
+
+    /// The rest of step 3, and steps 4 and 5.
+    func complete(_ summary: SegmentSummary) throws(SystemError) {
+        try disk.syncDirectory(directory)
+        for name in try disk.list(directory) {
+            guard let (base, kind) = SegmentName.parse(name) else { continue }
+            let isReplaced = base > summary.base && base < summary.nextOffset
+            // Producer state kept for the durable mark lies behind every closed segment.
+            if isReplaced || base == summary.base && kind == .seal { try disk.remove(path(name)) }
+        }
+        try disk.syncDirectory(directory)
+        try disk.rename(
+            path(Self.name(summary.base)), to: path(SegmentName.file(summary.base, .seal)))
+        try disk.syncDirectory(directory)
+    }
+
+    /// What recovery does first: ends the swaps that were decided. Returns what it did, as
+    /// sentences.
+    func completeAll() throws(SystemError) -> [String] {
+        var notes: [String] = []
+        guard try disk.entry(directory) != nil else { return notes }
+        for name in try disk.list(directory) where name.hasSuffix(Self.suffix) {
+            let summary = SegmentSeal.summary(try disk.readAll(path(name), bytesMax: 4096))
+            guard let summary, Self.name(summary.base) == name else {
+                // The old seal may speak of the new file: it goes as well.
+                let seal = path(String(name.dropLast(Self.suffix.count)) + ".seal")
+                if try disk.entry(seal) != nil { try disk.remove(seal) }
+                try disk.remove(path(name))
+                notes.append("\(name) is damaged; removed")
+                continue
+            }
+            try rename(summary.base)
+            try complete(summary)
+            notes.append("finished the compaction of segment \(summary.base)")
+        }
+        return notes
+    }
+}
