@@ -42,9 +42,12 @@ struct ProducerState: Sendable {
 
     var isEmpty: Bool { producers.isEmpty }
     var count: Int { producers.count }
-    /// The last offset of each producer, by its id.
-    var lastOffsets: [Int64: Int64] {
-        producers.compactMapValues { $0.batches.last?.lastOffset }
+    /// The last offset before `end` of each producer, by its id: where what lies behind `end` is
+    /// lost to a power cut, it is the one to go on from.
+    func lastOffsets(below end: Int64) -> [Int64: Int64] {
+        producers.compactMapValues { producer in
+            producer.batches.last { $0.lastOffset < end }?.lastOffset
+        }
     }
 
     enum Verdict: Equatable {

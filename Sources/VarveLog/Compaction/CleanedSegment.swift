@@ -6,11 +6,11 @@ internal import VarveRecords
 /// Its files have names that end in `.tmp`, which every start removes. REQUIRES: the partition's
 /// `rewriting` lock, until it is in its place or discarded.
 struct CleanedSegment {
-    /// What it will be; its file is open.
+    /// What it will be; its file is found under its name, once it has that.
     private(set) var segment: Segment
     private(set) var isUnchanged = true
-    private let disk: any Disk
     private let directory: String
+    private var disk: any Disk { replacement.disk }
     private var replacement: SegmentReplacement
     private let indexIntervalBytes: Int
     private var pending = ByteWriter(capacity: 1 << 16)
@@ -25,16 +25,16 @@ struct CleanedSegment {
 
     /// Begins the segment that replaces `group`.
     init(
-        replacing group: [Segment], disk: any Disk, directory: String, indexIntervalBytes: Int
+        replacing group: [Segment], files: SegmentFiles, directory: String,
+        indexIntervalBytes: Int
     ) throws(SystemError) {
         let first = group[0]
         let last = group[group.count - 1]
-        self.disk = disk
         self.directory = directory
         self.indexIntervalBytes = indexIntervalBytes
-        replacement = try SegmentReplacement(disk: disk, directory: directory, base: first.base)
-        segment = Segment(disk: disk, directory: directory, base: first.base)
-        segment.file = replacement.file
+        replacement = try SegmentReplacement(
+            disk: files.disk, directory: directory, base: first.base)
+        segment = Segment(files: files, directory: directory, base: first.base)
         segment.exists = true
         segment.revision = first.revision + 1
         segment.producerCountAtEnd = last.producerCountAtEnd

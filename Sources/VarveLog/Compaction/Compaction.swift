@@ -49,8 +49,10 @@ extension PartitionLog {
         }
         defer { state.withLock { $0.compaction.isRunning = false } }
         var firstDirty = checkpoint.firstDirtyOffset
-        while true {
-            guard let plan = try planCompaction(from: firstDirty, now: now) else { break }
+        // What is closed meanwhile is for the next compaction, or this one would never end.
+        var limit = Int64.max
+        while let plan = try planCompaction(from: firstDirty, upTo: limit, now: now) {
+            limit = plan.end
             var pass = CompactionPass(log: self, plan: plan, now: now, memoryMax: memoryMax)
             let end = try pass.run(pace: pace, &result)
             guard let end else {
@@ -79,7 +81,7 @@ extension PartitionLog {
     }
 
     private func planCompaction(
-        from firstDirty: Int64, now: Int64
+        from firstDirty: Int64, upTo limit: Int64, now: Int64
     ) throws(LogError) -> CompactionPlan? {
         try state.withLock { (state) throws(LogError) -> CompactionPlan? in
             if let failure = failure(of: state) { throw failure }
@@ -87,11 +89,12 @@ extension PartitionLog {
             let range = CompactionRange(
                 state, CompactionCheckpoint(firstDirtyOffset: firstDirty),
                 lastStableOffset: state.durable.end, now)
-            guard range.count > 0 else { return nil }
+            let segments = state.segments[..<range.count].prefix { $0.base < limit }
+            guard !segments.isEmpty else { return nil }
             return CompactionPlan(
-                segments: Array(state.segments[..<range.count]),
-                firstDirtyOffset: range.firstDirtyOffset, configuration: state.configuration,
-                generation: state.generation, lastOffsets: state.producers.lastOffsets)
+                segments: Array(segments), firstDirtyOffset: range.firstDirtyOffset,
+                configuration: state.configuration, generation: state.generation,
+                lastOffsets: state.producers.lastOffsets(below: state.durable.end))
         }
     }
 

@@ -121,7 +121,7 @@ struct CompactionPass {
         var cleaned: CleanedSegment
         do throws(SystemError) {
             cleaned = try CleanedSegment(
-                replacing: group, disk: log.store.disk, directory: log.directory,
+                replacing: group, files: log.store.files, directory: log.directory,
                 indexIntervalBytes: plan.configuration.indexIntervalBytes)
         } catch {
             throw LogError(error)
@@ -175,6 +175,10 @@ struct CompactionPass {
         do throws(SystemError) {
             file = try segment.open()
         } catch {
+            // Retention or a trim may have been here first.
+            guard log.state.withLock({ $0.segments.contains { $0.base == segment.base } }) else {
+                return false
+            }
             throw .io(error)
         }
         var cursor = SegmentCursor(
