@@ -174,7 +174,7 @@ extension BrokerRecord {
 extension BrokerError {
     init(_ error: LogError) {
         switch error {
-        case .full: self = .diskFull("\(error)")
+        case .full, .overQuota: self = .diskFull("\(error)")
         case .offsetOutOfRange(let requested, let start, let end):
             self = .offsetOutOfRange(requested: requested, start: start, end: end)
         case .unknownTopic(let name): self = .unknownTopic(name)

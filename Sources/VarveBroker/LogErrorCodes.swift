@@ -5,11 +5,12 @@ package import VarveWire
 extension ErrorCode {
     /// The Kafka error that tells a client what happened to the log.
     ///
-    /// A full disk answers KAFKA_STORAGE_ERROR too: clients retry it, so ingest resumes by itself
-    /// when there is space, and their logs name the disk.
+    /// A full disk and a quota that is reached answer KAFKA_STORAGE_ERROR too: clients retry it, so
+    /// ingest resumes by itself when there is space, and their logs name the disk. The text beside
+    /// the code says which it was.
     package init(_ error: LogError) {
         switch error {
-        case .io, .full, .poisoned: self = .kafkaStorageError
+        case .io, .full, .overQuota, .poisoned: self = .kafkaStorageError
         case .offsetOutOfRange: self = .offsetOutOfRange
         case .corrupt: self = .corruptMessage
         case .badBatch(let error): self = ErrorCode(error)

@@ -68,6 +68,8 @@ final class RunningBroker: Sendable {
     /// Ends everything in the order that loses nothing: no new work, answers out, threads, disk.
     func stop() throws(BrokerError) {
         state.beginStopping()
+        // Thousands of topics may be in the making: the stop does not wait for them.
+        state.directory.refuseChanges()
         // Members that wait are sent away; their answers are part of what is drained.
         state.groups.stop()
         for loop in loops { loop.post { loop.drainAll() } }
@@ -152,6 +154,12 @@ final class RunningBroker: Sendable {
         options.topicDefaults = plan.topicDefaults
         options.commit = .threads(syncers: plan.settings.int("varve.sync.threads"))
         options.partitionsMax = plan.settings.int("varve.partitions.max")
+        options.reserveBytes = plan.settings.integer("varve.disk.reserve.bytes")
+        let quota = plan.settings.integer("varve.log.quota.bytes")
+        options.quotaBytes = quota < 0 ? nil : quota
+        options.quotaWarningPercent = plan.settings.int("varve.quota.warning.percent")
+        let files = plan.settings.int("varve.open.files.max")
+        options.openFilesMax = files == 0 ? defaultOpenFilesMax : files
         options.producerExpiryMilliseconds = plan.settings.integer("producer.id.expiration.ms")
         do throws(LogError) {
             return try DataDirectory.open(
@@ -170,6 +178,12 @@ final class RunningBroker: Sendable {
             }
             throw .cannotOpen(directory: plan.dataDirectory, reason: reason)
         }
+    }
+
+    /// Half of what the process may open: connections need the rest. At most as many as a machine
+    /// can make use of.
+    private static var defaultOpenFilesMax: Int {
+        min(100_000, max(16, ProcessControl.descriptorLimit / 2))
     }
 
     private static func serveKafka(

@@ -24,7 +24,7 @@ extension PartitionLog {
     /// - Parameter now: wall clock, ms since 1970.
     /// - Throws: `.badBatch`, `.invalidRecord`, `.invalidTimestamp`, `.batchTooLarge`,
     ///   `.segmentTooSmall`, `.outOfOrderSequence`, `.invalidProducerEpoch`: the batch is at fault
-    ///   and the log unchanged. `.full`: no space, the log is unchanged, try again later. `.io`:
+    ///   and the log unchanged. `.full`, `.overQuota`: no space, the log is unchanged, try again later. `.io`:
     ///   the write failed and the partition is offline now; `.poisoned`: it was before.
     ///   `.closed`, `.unknownTopic`: the directory was closed, or the topic deleted.
     package func append(_ batch: ByteSlice, now: Int64) throws(LogError) -> AppendResult {
@@ -53,6 +53,7 @@ extension PartitionLog {
         } catch {
             // A failed write has taken the partition offline: whoever waits must hear of it.
             if case .io = error, !isOnline { poison(error) }
+            if case .full = error { store.reserve.noteFull() }
             throw error
         }
     }
@@ -75,6 +76,7 @@ extension PartitionLog {
         if state.configuration.usesAppendTime {
             (stamped, bytes) = Self.withAppendTime(now, stamped, batch)
         }
+        try store.admission.admit(bytes.count)
         try loadActiveIndexes(of: &state)
         if Self.mustRoll(state, for: stamped, now: now) { try roll(&state) }
         try write(stamped, bytes, to: &state)
@@ -82,6 +84,8 @@ extension PartitionLog {
         state.active.note(
             stamped, appendTime: now, indexIntervalBytes: state.configuration.indexIntervalBytes)
         state.producers.note(stamped, appendTime: now)
+        state.countedBytes += Int64(bytes.count)
+        store.admission.add(Int64(bytes.count))
         state.endOffset = stamped.nextOffset
         state.bytesSinceMark += Int64(bytes.count)
         state.lastUseTime = now

@@ -102,6 +102,10 @@ package struct ConfigurationDefinition: Sendable {
             "unclean.leader.election.enable", .boolean, "false",
             "Taken for compatibility: there is one replica."),
         .init(
+            "varve.quota.bytes", .long, "-1", in: -1...Int64.max,
+            "The most bytes the topic holds, over all partitions; -1 for no limit. Beyond it "
+                + "Produce is refused, retriable, until retention or a trim has made room."),
+        .init(
             "varve.retention.clock", .string, "append", words: ["append", "record"],
             "What retention.ms counts from: append, the time of the append, so that wrong clocks "
                 + "and replayed logs neither pin nor delete data; record, Kafka's rule, the "

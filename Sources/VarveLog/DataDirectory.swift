@@ -86,12 +86,15 @@ package final class DataDirectory: Sendable {
         }
         let producerIDs = try ProducerIDs(
             path: path + "/producer-ids", directory: path, disk: disk, now: now, logger: logger)
+        let reserve = DiskReserve(
+            directory: path, disk: disk, bytesMax: options.reserveBytes, logger: logger)
+        reserve.open()
         let store = LogStore(
-            disk: disk,
-            files: SegmentFiles(disk: disk, cache: OpenFiles(filesMax: options.openFilesMax)),
+            disk: disk, reserve: reserve, openFilesMax: options.openFilesMax,
             commit: GroupCommit(options.commit), logger: logger,
             quarantine: path + "/quarantine",
             producerExpiryMilliseconds: options.producerExpiryMilliseconds)
+        store.quota.setLimit(options.quotaBytes)
         do throws(LogError) {
             let (topics, report) = try TopicDirectory.openAll(
                 path + "/topics", store: store, options: options, now: now)
@@ -301,9 +304,28 @@ package final class DataDirectory: Sendable {
     /// Does what time asks for: closes old segments, marks quiet partitions, lets go of what idle
     /// ones hold. Call it about once a second.
     package func tick(now: Int64) {
+        let topics = topics
         for topic in topics {
             for partition in topic.partitions { partition.tick(now: now) }
         }
+        store.reserve.tick()
+        let percent = options.quotaWarningPercent
+        store.quota.tick(warningPercent: percent, logger: store.logger)
+        for topic in topics {
+            topic.store.admission.topic.tick(warningPercent: percent, logger: store.logger)
+        }
+    }
+
+    /// How the directory's space and files stand.
+    package var storage: StorageStatus {
+        StorageStatus(
+            bytes: store.quota.bytes, quotaBytes: store.quota.bytesMax,
+            quotaLevel: store.quota.level, isFull: store.reserve.isFull,
+            reserveBytes: store.reserve.bytes, reserveBytesMax: store.reserve.bytesMax,
+            fullRefusals: store.reserve.refusals,
+            quotaRefusals: topics.reduce(store.quota.refusals) {
+                $0 + $1.store.admission.topic.refusals
+            }, openFiles: store.files.cache.count, openFilesMax: store.files.cache.filesMax)
     }
 
     /// Makes everything appended so far durable before it returns.

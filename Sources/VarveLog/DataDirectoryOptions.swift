@@ -10,6 +10,13 @@ package struct DataDirectoryOptions: Sendable {
     /// Segment files that all partitions together keep open (I8). Beyond it the least recently
     /// used is closed; one with unsynced bytes never is.
     package var openFilesMax = 1000
+    /// Bytes set aside for what must go on when the disk is full; 0 for none.
+    package var reserveBytes: Int64 = 0
+    /// Bytes of all topics beyond which appends are refused, except to internal ones; nil for any
+    /// number.
+    package var quotaBytes: Int64?
+    /// From this part of a quota on a line in the log warns of it, 1 to 100.
+    package var quotaWarningPercent = 80
     /// Threads that open, close and make partitions side by side; nil for one where commits are
     /// manual, so that a simulated run is the same each time, and else `defaultWorkers`.
     package var workers: Int?

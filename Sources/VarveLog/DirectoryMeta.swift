@@ -71,9 +71,14 @@ enum DirectoryLock {
                 let holder = ByteSlice(
                     "process \(ProcessControl.identifier) since "
                         + "\(Timestamp.text(milliseconds: now))\n")
-                try file.truncate(to: 0)
-                try holder.withUnsafeBytes { (raw) throws(SystemError) in
-                    try file.write(raw, at: 0)
+                do throws(SystemError) {
+                    try file.truncate(to: 0)
+                    try holder.withUnsafeBytes { (raw) throws(SystemError) in
+                        try file.write(raw, at: 0)
+                    }
+                } catch {
+                    // A start on a full disk is held up by no name: the lock itself stands.
+                    guard error.isOnlyFull else { throw error }
                 }
                 return file
             }

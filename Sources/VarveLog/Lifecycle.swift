@@ -88,7 +88,10 @@ extension PartitionLog {
                     }
                     let configuration = state.configuration
                     let generation = state.generation
+                    let countedBytes = state.countedBytes
                     state = recovered
+                    state.countedBytes = countedBytes
+                    count(&state)
                     state.generation = generation + 1
                     state.configuration = configuration
                     state.isQueued = state.needsMark
@@ -150,6 +153,8 @@ extension PartitionLog {
         stop(as: .deleted, error: .unknownTopic(topic))
         state.withLock { state in
             for index in state.segments.indices { state.segments[index].closeFile() }
+            store.admission.add(-state.countedBytes)
+            state.countedBytes = 0
         }
     }
 
@@ -162,6 +167,7 @@ extension PartitionLog {
     /// go of what an idle one holds.
     func tick(now: Int64) {
         let outcome: Result<Bool, LogError> = state.withLock { state in
+            count(&state)
             guard case .online = state.status else { return .success(false) }
             if Self.isExpired(state.active, state.configuration, now: now),
                 state.durable.end == state.endOffset

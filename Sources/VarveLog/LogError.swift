@@ -8,6 +8,9 @@ package enum LogError: Error, Equatable, Sendable {
     case io(SystemError)
     /// No space left (ENOSPC, EDQUOT). The log is unchanged; try again when there is space.
     case full(SystemError)
+    /// The topic (nil: all topics together) may hold no more bytes. The log is unchanged; try
+    /// again when retention or a trim has made room.
+    case overQuota(topic: String?, bytes: Int64, bytesMax: Int64)
     /// An earlier write or sync failed: nothing is taken or served until `reopen` (I6).
     case poisoned(path: String, cause: String)
     /// The offset is not between the log's start and its durable end.
@@ -64,6 +67,10 @@ extension LogError: CustomStringConvertible {
         switch self {
         case .io(let error): "\(error)"
         case .full(let error): "no space left: \(error)"
+        case .overQuota(let topic, let bytes, let bytesMax):
+            topic.map {
+                "topic \($0) holds \(bytes) bytes; its varve.quota.bytes is \(bytesMax)"
+            } ?? "all topics hold \(bytes) bytes; varve.log.quota.bytes is \(bytesMax)"
         case .poisoned(let path, let cause): "\(path) is offline: \(cause)"
         case .offsetOutOfRange(let requested, let start, let end):
             "offset \(requested) is outside \(start) to \(end)"

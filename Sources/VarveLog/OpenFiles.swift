@@ -187,6 +187,11 @@ final class SegmentFile: DiskFile, @unchecked Sendable {
         try file.write(head, body, at: position)
     }
 
+    func allocate(to size: Int64) throws(SystemError) {
+        beginChange()
+        try file.allocate(to: size)
+    }
+
     func truncate(to size: Int64) throws(SystemError) {
         beginChange()
         try file.truncate(to: size)

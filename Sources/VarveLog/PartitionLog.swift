@@ -54,6 +54,8 @@ package final class PartitionLog: Sendable {
         var configuration: TopicConfiguration
         /// By base offset, never empty; the last is the active one.
         var segments: [Segment]
+        /// Bytes of them that the topic's quota counts.
+        var countedBytes: Int64 = 0
         var startOffset: Int64
         /// The offset the next batch gets. Beyond the active segment's where damage took its end.
         var endOffset: Int64
@@ -125,6 +127,15 @@ package final class PartitionLog: Sendable {
         self.observer.withLock { $0 = observer }
     }
 
+    /// Sets right what the quotas count of this partition. Call it when segments were changed other
+    /// than by an append; `tick` does it for whoever forgot.
+    func count(_ state: inout State) {
+        let bytes = state.segments.reduce(0) { $0 + $1.byteCount }
+        guard bytes != state.countedBytes else { return }
+        store.admission.add(bytes - state.countedBytes)
+        state.countedBytes = bytes
+    }
+
     func notifyObserver() {
         observer.withLock { $0 }?(self)
     }
@@ -165,13 +176,46 @@ package final class PartitionLog: Sendable {
 
 /// What all partitions of a data directory share.
 struct LogStore: Sendable {
+    /// For what has to go on when the disk is full: marks, seals, deletes. Not for large files.
     let disk: any Disk
-    /// Segments' files, of which only so many are open at a time.
-    let files: SegmentFiles
+    /// Segments' files, of which only so many are open at a time; for an internal topic they may
+    /// take from the reserve, for the others they may not.
+    private(set) var files: SegmentFiles
     let commit: GroupCommit
     let logger: Logger?
     let quarantine: String
     let producerExpiryMilliseconds: Int64
+    let reserve: DiskReserve
+    /// Bytes of all topics.
+    let quota: Quota
+    /// What appends to the topic are checked against.
+    private(set) var admission: Admission
+
+    init(
+        disk: any Disk, reserve: DiskReserve, openFilesMax: Int, commit: GroupCommit,
+        logger: Logger?, quarantine: String, producerExpiryMilliseconds: Int64
+    ) {
+        self.disk = reserve.bytesMax > 0 ? ReserveDisk(disk, reserve: reserve) : disk
+        files = SegmentFiles(disk: disk, cache: OpenFiles(filesMax: openFilesMax))
+        self.commit = commit
+        self.logger = logger
+        self.quarantine = quarantine
+        self.producerExpiryMilliseconds = producerExpiryMilliseconds
+        self.reserve = reserve
+        quota = Quota(topic: nil)
+        admission = Admission(
+            isInternal: false, topic: Quota(topic: ""), all: quota, reserve: reserve)
+    }
+
+    /// The same for the partitions of one topic, which share its quota.
+    func forTopic(_ name: String) -> LogStore {
+        var store = self
+        let isInternal = TopicName.isInternal(name)
+        if isInternal { store.files = SegmentFiles(disk: disk, cache: files.cache) }
+        store.admission = Admission(
+            isInternal: isInternal, topic: Quota(topic: name), all: quota, reserve: reserve)
+        return store
+    }
 
     /// Waits until a segment's file can be opened; false when that takes too long. Where commits
     /// are manual, this thread is the one that must make them.

@@ -142,7 +142,10 @@ extension PartitionLog {
                 {
                     count += 1
                 }
-                defer { state.segments.removeFirst(count) }
+                defer {
+                    state.segments.removeFirst(count)
+                    self.count(&state)
+                }
                 // The durable point stays inside a segment that is there.
                 if state.durable.segmentBase < state.segments[count].base {
                     state.durable.segmentBase = state.segments[count].base

@@ -5,6 +5,8 @@ package final class Topic: Sendable {
     package let name: String
     package let id: UniqueID
     let directory: String
+    /// What its partitions share.
+    let store: LogStore
     private let state: Lock<State>
 
     private struct State {
@@ -13,18 +15,25 @@ package final class Topic: Sendable {
     }
 
     init(
-        name: String, id: UniqueID, directory: String, partitions: [PartitionLog],
-        configuration: TopicConfiguration
+        name: String, id: UniqueID, directory: String, store: LogStore,
+        partitions: [PartitionLog], configuration: TopicConfiguration
     ) {
         self.name = name
         self.id = id
         self.directory = directory
+        self.store = store
+        store.admission.topic.setLimit(configuration.quotaBytes)
         state = Lock(State(partitions: partitions, configuration: configuration))
     }
 
     /// By number, from 0.
     package var partitions: [PartitionLog] { state.withLock { $0.partitions } }
     package var configuration: TopicConfiguration { state.withLock { $0.configuration } }
+
+    /// Bytes of its segments, indexes not counted.
+    package var byteCount: Int64 { store.admission.topic.bytes }
+    /// How near that is to the topic's own `varve.quota.bytes`, as of the last `tick`.
+    package var quotaLevel: QuotaLevel { store.admission.topic.level }
 
     /// Nil when the topic has no such partition.
     package func partition(_ number: Int32) -> PartitionLog? {
@@ -40,6 +49,7 @@ package final class Topic: Sendable {
 
     func configure(_ configuration: TopicConfiguration) {
         state.withLock { $0.configuration = configuration }
+        store.admission.topic.setLimit(configuration.quotaBytes)
         for partition in partitions { partition.configure(configuration) }
     }
 }

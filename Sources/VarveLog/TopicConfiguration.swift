@@ -16,6 +16,8 @@ package struct TopicConfiguration: Equatable, Sendable {
     package private(set) var retentionMilliseconds: Int64?
     /// Nil: without limit.
     package private(set) var retentionBytes: Int64?
+    /// Bytes of all its partitions beyond which appends are refused. Nil: without limit.
+    package private(set) var quotaBytes: Int64?
     package private(set) var maxMessageBytes = 1_048_588
     package private(set) var indexIntervalBytes = 4096
     package private(set) var isDeleting = true
@@ -84,6 +86,7 @@ package struct TopicConfiguration: Equatable, Sendable {
         segmentMilliseconds = number("segment.ms")
         retentionMilliseconds = number("retention.ms") < 0 ? nil : number("retention.ms")
         retentionBytes = number("retention.bytes") < 0 ? nil : number("retention.bytes")
+        quotaBytes = number("varve.quota.bytes") < 0 ? nil : number("varve.quota.bytes")
         maxMessageBytes = Int(number("max.message.bytes"))
         indexIntervalBytes = Int(number("index.interval.bytes"))
         let policies = ConfigurationDefinition.parts(of: value(of: "cleanup.policy"))

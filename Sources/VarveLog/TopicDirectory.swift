@@ -10,6 +10,7 @@ enum TopicDirectory {
         _ name: String, _ description: TopicDescription, _ configuration: TopicConfiguration,
         _ directory: String, _ store: LogStore
     ) -> Topic {
+        let store = store.forTopic(name)
         var partitions: [PartitionLog] = []
         for number in 0..<description.partitionCount {
             partitions.append(
@@ -18,8 +19,8 @@ enum TopicDirectory {
                     configuration: configuration, store: store))
         }
         return Topic(
-            name: name, id: description.id, directory: directory, partitions: partitions,
-            configuration: configuration)
+            name: name, id: description.id, directory: directory, store: store,
+            partitions: partitions, configuration: configuration)
     }
 
     static func write(
@@ -72,7 +73,7 @@ enum TopicDirectory {
                 PartitionLog.empty(
                     topic: topic.name, partition: Int32(number),
                     directory: "\(topic.directory)/\(number)",
-                    configuration: topic.configuration, store: store))
+                    configuration: topic.configuration, store: topic.store))
         }
         topic.add(added)
     }

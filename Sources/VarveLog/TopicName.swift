@@ -12,4 +12,11 @@ enum TopicName {
             }
         }
     }
+
+    /// Topics that the broker keeps for itself. They take records when the disk is full, so that
+    /// consumers can still say how far they are. Source: Kafka's `Topic.isInternal`.
+    static func isInternal(_ name: String) -> Bool {
+        name == "__consumer_offsets" || name == "__transaction_state"
+            || name == "__share_group_state"
+    }
 }

@@ -38,7 +38,7 @@ extension TopicDirectory {
             return PartitionLog.recovered(
                 topic: topic.name, partition: Int32(number),
                 directory: "\(topic.directory)/\(number)", configuration: topic.configuration,
-                store: store, now: now)
+                store: topic.store, now: now)
         }
         report.partitions = recovered.map(\.1)
         var next = 0
@@ -47,6 +47,7 @@ extension TopicDirectory {
             defer { next += count }
             return Topic(
                 name: topic.name, id: topic.description.id, directory: topic.directory,
+                store: topic.store,
                 partitions: recovered[next..<next + count].map(\.0),
                 configuration: topic.configuration)
         }
@@ -59,6 +60,7 @@ extension TopicDirectory {
         let directory: String
         let description: TopicDescription
         let configuration: TopicConfiguration
+        let store: LogStore
     }
 
     private static func describe(
@@ -79,7 +81,7 @@ extension TopicDirectory {
         }
         return Found(
             name: name, directory: directory, description: description,
-            configuration: configuration)
+            configuration: configuration, store: store.forTopic(name))
     }
 
     private static func readDescription(

@@ -59,6 +59,10 @@ package protocol DiskFile: AnyObject, Sendable {
     func write(
         _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, at position: Int64
     ) throws(SystemError)
+    /// Extends the file to `size` bytes, where it is smaller, with space set aside for all of them
+    /// (posix_fallocate): writing there cannot fail for want of space. On an error part of it may
+    /// be set aside and the size may have changed; `truncate` gives that back.
+    func allocate(to size: Int64) throws(SystemError)
     /// Cuts or extends (with zeros) the file to `size`.
     func truncate(to size: Int64) throws(SystemError)
     /// Makes the file's bytes and size durable (fdatasync). After an error nothing is known about
@@ -69,6 +73,19 @@ package protocol DiskFile: AnyObject, Sendable {
 }
 
 extension DiskFile {
+    /// By writing zeros, as the C library does where a file system cannot set space aside.
+    package func allocate(to size: Int64) throws(SystemError) {
+        let zeros = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+        defer { zeros.deallocate() }
+        zeros.initializeMemory(as: UInt8.self, repeating: 0)
+        var position = try self.size()
+        while position < size {
+            let count = Int(min(size - position, Int64(zeros.count)))
+            try write(UnsafeRawBufferPointer(rebasing: zeros[..<count]), at: position)
+            position += Int64(count)
+        }
+    }
+
     package func write(
         _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, at position: Int64
     ) throws(SystemError) {

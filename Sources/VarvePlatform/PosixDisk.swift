@@ -165,6 +165,14 @@ package final class PosixFile: DiskFile {
         }
     }
 
+    package func allocate(to size: Int64) throws(SystemError) {
+        var code: Int32
+        repeat { code = posix_fallocate(descriptor, 0, off_t(size)) } while code == EINTR
+        guard code == 0 else {
+            throw SystemError(call: "posix_fallocate", errno: code, subject: path)
+        }
+    }
+
     package func truncate(to size: Int64) throws(SystemError) {
         guard retryingInterrupts({ ftruncate(descriptor, off_t(size)) }) == 0 else {
             throw failure("ftruncate")

@@ -59,6 +59,13 @@ package enum ProcessControl {
         getenv(name).map { String(cString: $0) }
     }
 
+    /// How many descriptors this process may have open now (RLIMIT_NOFILE, soft).
+    package static var descriptorLimit: Int {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        return Int(clamping: limit.rlim_cur)
+    }
+
     /// Raises the soft limit of open descriptors to the hard one; returns the limit then in force.
     @discardableResult
     package static func raiseDescriptorLimit() -> Int {

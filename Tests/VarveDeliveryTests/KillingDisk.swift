@@ -72,6 +72,10 @@ private final class KillingFile: DiskFile {
         }
         try inner.write(bytes, at: position)
     }
+    func allocate(to size: Int64) throws(SystemError) {
+        try disk.spend("posix_fallocate")
+        try inner.allocate(to: size)
+    }
     func truncate(to size: Int64) throws(SystemError) {
         try disk.spend("ftruncate")
         try inner.truncate(to: size)

@@ -32,6 +32,7 @@ package final class SimulatedFile: DiskFile {
         try disk.write(self, bytes, at: position)
     }
 
+    package func allocate(to size: Int64) throws(SystemError) { try disk.allocate(self, to: size) }
     package func truncate(to size: Int64) throws(SystemError) { try disk.truncate(self, to: size) }
     package func syncData() throws(SystemError) { try disk.sync(self) }
     package func dropCache() throws(SystemError) { try disk.dropCache(self) }
@@ -64,7 +65,7 @@ extension SimulatedDisk {
     }
 
     func size(_ file: SimulatedFile) throws(SystemError) -> Int64 {
-        try withFile(file, .look, "fstat") { (data, _) in Int64(data.cached.count) }
+        try withFile(file, .look, "fstat") { (data, _) in Int64(data.size) }
     }
 
     func read(
@@ -86,7 +87,7 @@ extension SimulatedDisk {
             try state.withLock { (state) throws(SystemError) in
                 try begin(&state, .write, "pwrite", file.path)
                 if let capacity = state.capacity, case .file(let data)? = state.inodes[file.inode] {
-                    let growth = max(0, Int(position) + bytes.count - data.cached.count)
+                    let growth = max(0, Int(position) + bytes.count - data.size)
                     let free = max(0, capacity - Self.used(state))
                     if growth > free { room = bytes.count - growth + free }
                 }
@@ -116,6 +117,20 @@ extension SimulatedDisk {
             data.write(UnsafeRawBufferPointer(rebasing: bytes[..<count]), at: Int(position))
             state.inodes[file.inode] = .file(data)
         }
+    }
+
+    func allocate(_ file: SimulatedFile, to size: Int64) throws(SystemError) {
+        try state.withLock { (state) throws(SystemError) in
+            try begin(&state, .truncate, "posix_fallocate", file.path)
+            if let capacity = state.capacity, case .file(let data)? = state.inodes[file.inode],
+                Int(size) - data.size > capacity - Self.used(state)
+            {
+                throw SystemError(
+                    call: "posix_fallocate", errno: SystemError.enospc, subject: file.path)
+            }
+            try Self.change(file, &state) { data, _ in data.allocate(to: Int(size)) }
+        }
+        changed()
     }
 
     func truncate(_ file: SimulatedFile, to size: Int64) throws(SystemError) {

@@ -6,6 +6,9 @@ struct SimulatedFileData {
     private(set) var cached: [UInt8] = []
     /// What a power cut leaves for certain.
     private(set) var durable: [UInt8] = []
+    /// Bytes set aside (posix_fallocate) from the file's beginning, written or not.
+    private(set) var allocated = 0
+    private var durableAllocated = 0
     /// Sectors written since the last sync.
     private var dirty: Set<Int> = []
     /// Sectors that a failed sync gave up: the cache shows them as clean, the platter has not got
@@ -15,7 +18,9 @@ struct SimulatedFileData {
     private var sizes: [Int] = []
 
     /// A sync would have something to do, or a failed one has given something up.
-    var hasUnsynced: Bool { !dirty.isEmpty || !lost.isEmpty || cached.count != durable.count }
+    var hasUnsynced: Bool {
+        !dirty.isEmpty || !lost.isEmpty || cached.count != durable.count
+    }
 
     private static func sectors(_ range: Range<Int>) -> Range<Int> {
         range.isEmpty
@@ -40,7 +45,16 @@ struct SimulatedFileData {
         lost.subtract(Self.sectors(changed))
     }
 
+    /// What the file takes on the disk, and its size.
+    var size: Int { max(cached.count, allocated) }
+
+    mutating func allocate(to size: Int) { allocated = max(allocated, size) }
+
     mutating func truncate(to size: Int) {
+        // Space that was only set aside has no bytes to remember.
+        let wasAllocated = allocated
+        allocated = min(allocated, size)
+        if cached.isEmpty && size <= wasAllocated { return }
         let old = cached.count
         Self.resize(&cached, to: size)
         noteSize()
@@ -60,6 +74,7 @@ struct SimulatedFileData {
         settle(size: cached.count, dirty)
         dirty = []
         sizes = []
+        durableAllocated = allocated
     }
 
     /// fdatasync that fails: each dirty sector reached the platter or did not, and none is dirty
@@ -99,6 +114,8 @@ struct SimulatedFileData {
         }
         settle(size: size, kept)
         cached = durable
+        // (What was set aside since the last sync is lost: nobody may count on either.)
+        allocated = durableAllocated
         dirty = []
         lost = []
         sizes = []

@@ -121,7 +121,7 @@ extension SimulatedDisk: Disk {
             try begin(&state, .look, "stat", path)
             guard let inode = Self.find(path, state) else { return nil }
             switch state.inodes[inode]! {
-            case .file(let file): return .file(size: Int64(file.cached.count))
+            case .file(let file): return .file(size: Int64(file.size))
             case .directory: return .directory
             }
         }
@@ -209,7 +209,7 @@ extension SimulatedDisk: Disk {
         var sum = 0
         func walk(_ inode: Int) {
             switch state.inodes[inode]! {
-            case .file(let file): sum += file.cached.count
+            case .file(let file): sum += file.size
             case .directory(let directory): for child in directory.names.values { walk(child) }
             }
         }

@@ -94,6 +94,9 @@ private final class SuicidalFile: DiskFile {
             },
             { () throws(SystemError) in try inner.write(bytes, at: position) })
     }
+    func allocate(to size: Int64) throws(SystemError) {
+        try disk.change { () throws(SystemError) in try inner.allocate(to: size) }
+    }
     func truncate(to size: Int64) throws(SystemError) {
         try disk.change { () throws(SystemError) in try inner.truncate(to: size) }
     }

@@ -8,6 +8,7 @@ enum MetricsPage {
     static func text(_ broker: BrokerState) -> String {
         var page = Page()
         topics(broker, &page)
+        storage(broker, &page)
         groups(broker, &page)
         traffic(broker, &page)
         return page.text
@@ -87,6 +88,44 @@ enum MetricsPage {
         each("varve_partition_bytes", "Bytes of the partition's segments.") { $0.byteCount }
         each("varve_partition_online", "1 while the partition takes and serves records.") {
             $0.isOnline ? 1 : 0
+        }
+    }
+
+    private static func storage(_ broker: BrokerState, _ page: inout Page) {
+        let storage = broker.directory.storage
+        func gauge(_ name: String, _ help: String, _ value: some BinaryInteger) {
+            page.metric(name, "gauge", help)
+            page.sample(name, [:], value)
+        }
+        gauge("varve_log_bytes", "Bytes of all segments.", storage.bytes)
+        gauge(
+            "varve_log_quota_bytes", "What they may be together; -1 without limit.",
+            storage.quotaBytes ?? -1)
+        gauge(
+            "varve_disk_full", "1 while the disk is full and Produce is refused.",
+            storage.isFull ? 1 : 0)
+        gauge(
+            "varve_disk_reserve_bytes", "Bytes set aside for a full disk now.",
+            storage.reserveBytes)
+        gauge(
+            "varve_disk_reserve_bytes_max", "Bytes that should be set aside.",
+            storage.reserveBytesMax)
+        page.metric(
+            "varve_appends_refused_total", "counter", "Appends refused for want of space.")
+        page.sample("varve_appends_refused_total", ["reason": "full"], storage.fullRefusals)
+        page.sample("varve_appends_refused_total", ["reason": "quota"], storage.quotaRefusals)
+        gauge("varve_open_files", "Segment files open.", storage.openFiles)
+        gauge("varve_open_files_max", "Segment files kept open at most.", storage.openFilesMax)
+        let topics = broker.directory.topics.filter { $0.configuration.quotaBytes != nil }
+        page.metric("varve_topic_bytes", "gauge", "Bytes of a topic that has a quota.")
+        for topic in topics {
+            page.sample("varve_topic_bytes", ["topic": topic.name], topic.byteCount)
+        }
+        page.metric("varve_topic_quota_bytes", "gauge", "The topic's quota.")
+        for topic in topics {
+            page.sample(
+                "varve_topic_quota_bytes", ["topic": topic.name],
+                topic.configuration.quotaBytes ?? -1)
         }
     }
 

@@ -14,6 +14,7 @@ enum StatusPage {
                 for endpoint in broker.listeners { json.element("\(endpoint)") }
             }
             process(broker, &json)
+            storage(broker.directory.storage, &json)
             json.array("topics") { json in
                 for topic in broker.directory.topics { describe(topic, &json) }
             }
@@ -47,11 +48,27 @@ enum StatusPage {
         }
     }
 
+    private static func storage(_ storage: StorageStatus, _ json: inout JSONText) {
+        json.object("storage") { json in
+            json.field("bytes", storage.bytes)
+            json.field("quotaBytes", storage.quotaBytes ?? -1)
+            json.field("quota", storage.quotaLevel.rawValue)
+            json.field("full", storage.isFull)
+            json.field("reserveBytes", storage.reserveBytes)
+            json.field("reserveBytesMax", storage.reserveBytesMax)
+            json.field("openFiles", storage.openFiles)
+            json.field("openFilesMax", storage.openFilesMax)
+        }
+    }
+
     private static func describe(_ topic: Topic, _ json: inout JSONText) {
         json.object { json in
             json.field("name", topic.name)
             json.field("id", topic.id.description)
             json.field("internal", BrokerState.isInternal(topic.name))
+            json.field("bytes", topic.byteCount)
+            json.field("quotaBytes", topic.configuration.quotaBytes ?? -1)
+            json.field("quota", topic.quotaLevel.rawValue)
             json.array("partitions") { json in
                 for log in topic.partitions {
                     json.object { json in

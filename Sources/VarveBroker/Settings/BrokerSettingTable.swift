@@ -119,6 +119,21 @@ extension BrokerSettings {
             "How often a partition that went offline because its disk failed is recovered and "
                 + "verified, to go online again. 0 leaves that to the next start."),
         .init(
+            "varve.disk.reserve.bytes", .long(0...Int64.max), "67108864",
+            "Bytes of the disk set aside, so that offset commits, trims and deletes go on when it "
+                + "is full. Produce is refused, retriable, until they are whole again. 0 for none."),
+        .init(
+            "varve.log.quota.bytes", .long(anyLong), "-1",
+            "Bytes of all topics together beyond which Produce is refused, retriable; -1 is no "
+                + "bound. A topic's own bound is its configuration varve.quota.bytes."),
+        .init(
+            "varve.quota.warning.percent", .int(1...100), "80",
+            "From this part of a quota on the log warns that it is nearly reached."),
+        .init(
+            "varve.open.files.max", .int(0...Int64(Int32.max)), "0",
+            "Segment files kept open, over all partitions; the least recently used is closed. 0 "
+                + "(the default) is half of what the process may open."),
+        .init(
             "producer.id.expiration.ms", .int(1...Int64(Int32.max)), "86400000",
             "An idempotent producer that writes nothing for so long is forgotten."),
     ]

@@ -55,6 +55,7 @@ private final class GateFile: DiskFile {
     func write(_ bytes: UnsafeRawBufferPointer, at position: Int64) throws(SystemError) {
         try file.write(bytes, at: position)
     }
+    func allocate(to size: Int64) throws(SystemError) { try file.allocate(to: size) }
     func truncate(to size: Int64) throws(SystemError) { try file.truncate(to: size) }
     func syncData() throws(SystemError) {
         try disk.pass(path)
