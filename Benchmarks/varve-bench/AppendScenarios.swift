@@ -136,7 +136,7 @@ enum BenchmarkError: Error {
 // MARK: - What they share
 
 /// Values that do not compress to nothing, the same in every run.
-private func makeBatch(recordCount: Int, valueBytes: Int) throws -> ByteSlice {
+func makeBatch(recordCount: Int, valueBytes: Int) throws -> ByteSlice {
     var builder = RecordBatchBuilder()
     var state: UInt64 = 0x9E37_79B9_7F4A_7C15
     for index in 0..<recordCount {

@@ -10,6 +10,7 @@ func usage(_ code: Int32) -> Never {
         """
         usage: varve-bench list
                varve-bench run [SCENARIO ...] [--rounds N] [--directory DIR]
+               varve-bench start fill|crash|open DIR ...
 
         Measures Varve against the machine's own limits, in turn, and prints the ratio.
         Build it with -c release. DIR (default: the current one) chooses the disk.
@@ -32,6 +33,11 @@ guard let rounds = Int(roundText), (1...1000).contains(rounds), let verb = words
 
 switch verb {
 case "--help", "-h": usage(0)
+case "start":
+    if try !StartMeasurement.run(Array(words.dropFirst())) {
+        print(StartMeasurement.usage)
+        exit(2)
+    }
 case "list":
     for scenario in scenarios { print("\(scenario.name): \(scenario.summary)") }
 case "run":

@@ -103,8 +103,21 @@ struct BrokerStatus: Codable, Sendable {
         let bytes: Int64
         let online: Bool
     }
+    struct Storage: Codable, Sendable {
+        let bytes: Int64
+        let quotaBytes: Int64
+        let quota: String
+        let full: Bool
+        let reserveBytes: Int64
+        let reserveBytesMax: Int64
+        let openFiles: Int64
+        let openFilesMax: Int64
+    }
     struct Topic: Codable, Sendable {
         let name: String
+        let bytes: Int64
+        let quotaBytes: Int64
+        let quota: String
         let partitions: [Partition]
     }
     struct Offset: Codable, Sendable {
@@ -125,6 +138,7 @@ struct BrokerStatus: Codable, Sendable {
     let listeners: [String]
     let process: Process
     let connections: Connections
+    let storage: Storage
     let topics: [Topic]
     let groups: [Group]
 
@@ -142,8 +156,27 @@ struct BrokerStatus: Codable, Sendable {
             + "log     \(topics.count) topics, \(partitions.count) partitions, "
             + "\(Quantity.count(records)) records, "
             + "\(Quantity.bytes(partitions.reduce(0) { $0 + $1.bytes }))\n"
+        if storage.full {
+            text +=
+                "DISK FULL: produce is refused until space returns; reserve "
+                + "\(Quantity.bytes(storage.reserveBytes)) of "
+                + "\(Quantity.bytes(storage.reserveBytesMax))\n"
+        }
+        if storage.quota != "ok" {
+            text += quotaText("all topics", storage.bytes, storage.quotaBytes, storage.quota)
+        }
+        for topic in topics where topic.quota != "ok" {
+            text += quotaText("topic \(topic.name)", topic.bytes, topic.quotaBytes, topic.quota)
+        }
         if !offline.isEmpty { text += "OFFLINE \(offline.joined(separator: ", "))\n" }
         return text
+    }
+
+    private func quotaText(
+        _ name: String, _ bytes: Int64, _ bytesMax: Int64, _ level: String
+    ) -> String {
+        (level == "reached" ? "QUOTA REACHED" : "quota nearly reached")
+            + ": \(name) \(Quantity.bytes(bytes)) of \(Quantity.bytes(bytesMax))\n"
     }
 
     var groupsText: String {
