@@ -7,8 +7,11 @@
 # The comment at the head of the script.
 usage() { awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"; }
 
-# Builds varve-proof for release, the log's part of the package alone; sets `proof` to its path.
+# Builds varve-proof for release, the log's part of the package alone, unless $VARVE_PROOF names one
+# that is built; sets `proof` to its path.
 build_proof() {
+    proof=${VARVE_PROOF:-}
+    if [[ -n $proof ]]; then return; fi
     local build=(env VARVE_PART=log swift build -c release --product varve-proof
         --scratch-path .build/proof)
     "${build[@]}" >&2 || die "the build failed"

@@ -56,6 +56,18 @@ case "check":
         result.add(violation: "\(error)")
     }
     Report.finish(proof, seed: nil, result)
+case "soak-full-disk", "soak-descriptors":
+    let soak = Soak(
+        directory: options.required("directory"), ledger: options.required("ledger"),
+        seconds: options.number("seconds") ?? 120, seed: seed)
+    do {
+        Report.finish(
+            proof, seed: seed,
+            try proof == "soak-full-disk" ? soak.fullDisk() : soak.descriptors())
+    } catch {
+        say("violation: \(error)\n")
+        ProcessControl.exitNow(1)
+    }
 case "work":
     Worker.run(options, seed: seed)
 default:
