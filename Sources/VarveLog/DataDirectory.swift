@@ -57,6 +57,8 @@ package final class DataDirectory: Sendable {
         self.registry = Lock(registry)
     }
 
+    deinit { store.commit.abandon() }
+
     /// Locks the directory (made when missing), and recovers every partition in it.
     ///
     /// A partition that cannot be recovered (a sick disk, no space to set damage aside) comes up

@@ -112,6 +112,16 @@ final class GroupCommit: Sendable {
         }
     }
 
+    /// Forgets what waits for a commit by hand: its directory was left without `close`, and these
+    /// partitions must not keep one another, and their files, alive.
+    func abandon() {
+        guard isManual else { return }
+        queue.withLock { queue in
+            queue.waiting = []
+            queue.taken = 0
+        }
+    }
+
     /// Lets the threads finish what waits, and ends them.
     func stop() {
         queue.withLock { $0.isStopped = true }

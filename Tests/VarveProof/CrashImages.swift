@@ -12,9 +12,9 @@ package struct CrashImages: Sendable {
     /// The most images after one operation.
     package var imagesPerOperation = 8
     /// One image in so many has its recovery cut short at each of its own operations.
-    package var nestedOneIn = 12
+    package var nestedOneIn = 50
     /// Operations of the workload.
-    package var steps = 60
+    package var steps = 80
     /// The most images of one run; it ends when they are made.
     package var imagesMax = Int.max
 

@@ -220,7 +220,9 @@ package struct DamageSweep: Sendable {
         let log = topic.partitions[0]
         let (found, errors) = readable(log)
         if errors > 0 { broken.append("\(errors) errors") }
-        if found != batches { broken.append("\(found.count) of \(batches.count) batches are right") }
+        if found != batches {
+            broken.append("\(found.count) batches are read, not the \(batches.count) there were")
+        }
         if let damage = directory.recovery.damages.first { broken.append("reported: \(damage)") }
         for offset in batches.keys {
             let read = try log.read(from: offset, bytesMax: 1)

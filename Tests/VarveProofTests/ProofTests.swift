@@ -16,14 +16,13 @@ import VarveSimulation
     @Test(arguments: 0..<4)
     func acknowledgedBatchesAreInEveryCrashImage(part: Int) {
         var images = CrashImages()
-        images.imagesPerOperation = 4
-        images.imagesMax = 600
+        images.imagesMax = 1500
         let seed = Generator.seed(for: "acknowledgedBatchesAreInEveryCrashImage \(part)")
         var result = ProofResult()
-        for run in 0..<20 where result.count < 600 {
+        for run in 0..<20 where result.count < 1500 {
             result.add(images.run(seed: seed &+ UInt64(part * 100 + run)))
         }
-        expectHeld(result, atLeast: 600)
+        expectHeld(result, atLeast: 1500)
     }
 
     /// T2, every seventh operation.
@@ -35,7 +34,7 @@ import VarveSimulation
         expectHeld(result, atLeast: 5)
     }
 
-    /// T1, every so manieth damage of every file.
+    /// T1, every hundred and first damage of every file.
     @Test(arguments: [true, false])
     func damageIsFoundReportedAndNeverServed(isClean: Bool) throws {
         let sweep = try DamageSweep(isClean: isClean)

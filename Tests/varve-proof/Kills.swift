@@ -91,7 +91,11 @@ struct Kills: Sendable {
             let disk = PosixDisk()
             for name in try disk.list(path) {
                 let inner = path + "/" + name
-                if try disk.entry(inner) == .directory { remove(inner) } else { try disk.remove(inner) }
+                if try disk.entry(inner) == .directory {
+                    remove(inner)
+                } else {
+                    try disk.remove(inner)
+                }
             }
             try disk.removeDirectory(path)
         } catch {

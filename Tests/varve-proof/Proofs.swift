@@ -54,8 +54,7 @@ enum Proofs {
         return ProofResult.parallel(0..<ProcessControl.processorCount) { _ in
             var result = ProofResult()
             while made.withLock({ $0 < count }), result.violations.count < 20 {
-                var images = CrashImages()
-                images.imagesMax = 2000
+                let images = CrashImages()
                 let seed = next.withLock { next in
                     defer { next &+= 1 }
                     return next
