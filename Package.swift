@@ -101,7 +101,7 @@ let package = Package(
         tests("VarvePlatform", ["VarveSimulation"]),
         tests("VarveRecords", ["VarvePlatform", "VarveSimulation"]),
         tests("VarveLog", ["VarvePlatform", "VarveRecords", "VarveSimulation"]),
-        tests("VarveProof", ["VarvePlatform", "VarveLog", "VarveSimulation"]),
+        tests("VarveProof", ["VarvePlatform", "VarveLog", "VarveSimulation", "varve-proof"]),
         tests("VarveWire", ["VarvePlatform", "VarveRecords", "VarveSimulation"]),
         tests(
             "VarveBroker",

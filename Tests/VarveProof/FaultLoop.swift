@@ -3,8 +3,9 @@ internal import VarvePlatform
 internal import VarveSimulation
 
 /// The every-operation error loop (T2), as SQLite does it: the N-th disk operation of a workload
-/// fails, N = 1, 2, and so on until a run meets no fault; the workload goes on as a broker would. Then the
-/// disk is well again, the process or the power goes, and what was acknowledged must be there.
+/// fails, N = 1, 2, and so on until a run meets no fault; the workload goes on as a broker would.
+/// Then the disk is well again, the process or the power goes, and what was acknowledged must be
+/// there.
 package struct FaultLoop: Sendable {
     /// What fails, and whether everything after it fails as well.
     package struct Fault: Sendable {

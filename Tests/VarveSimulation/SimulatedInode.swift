@@ -82,7 +82,8 @@ struct SimulatedFileData {
     mutating func failSync(_ generator: inout Generator) {
         let kept = Set(dirty.sorted().filter { _ in generator.chance(1, in: 2) })
         // Only as far as kept sectors reach does the file grow.
-        let size = max(durable.count, kept.map { min(($0 + 1) * Self.sectorBytes, cached.count) }.max() ?? 0)
+        let end = kept.map { min(($0 + 1) * Self.sectorBytes, cached.count) }.max() ?? 0
+        let size = max(durable.count, end)
         lost.formUnion(dirty.subtracting(kept))
         settle(size: size, kept)
         dirty = []

@@ -34,7 +34,9 @@ extension SimulatedDisk: Disk {
             throw SystemError(call: call + " (process gone)", errno: SystemError.eio, subject: path)
         }
         guard let fault = state.fault, state.faultKinds?.contains(kind) ?? true else { return }
-        if number == fault.operation || fault.isLasting && number > fault.operation && kind.isChange {
+        if number == fault.operation
+            || fault.isLasting && number > fault.operation && kind.isChange
+        {
             state.faultsMet += 1
             throw SystemError(call: call, errno: fault.errno, subject: path)
         }

@@ -20,14 +20,13 @@ struct Kills: Sendable {
             var generator = Generator(seed: seed &+ UInt64(thread))
             var kills = 0
             var life = 0
-            while kills < count / threads + (thread < count % threads ? 1 : 0),
-                result.violations.count < 20
-            {
+            let share = count / threads + (thread < count % threads ? 1 : 0)
+            while kills < share, result.violations.count < 20 {
                 // A fresh log every hundred kills, so that early and late lives are both killed.
                 let path = "\(directory)/\(thread)-\(life)"
                 life += 1
                 for _ in 0..<100 {
-                    guard kills < count / threads + 1 else { break }
+                    guard kills < share else { break }
                     kills += 1
                     progress.add(1)
                     let place = "seed \(seed), \(path), kill \(kills)"

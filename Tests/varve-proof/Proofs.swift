@@ -54,7 +54,8 @@ enum Proofs {
         return ProofResult.parallel(0..<ProcessControl.processorCount) { _ in
             var result = ProofResult()
             while made.withLock({ $0 < count }), result.violations.count < 20 {
-                let images = CrashImages()
+                var images = CrashImages()
+                images.imagesMax = min(5000, count)
                 let seed = next.withLock { next in
                     defer { next &+= 1 }
                     return next

@@ -47,7 +47,9 @@ enum SickDisk {
                         topic: "sick", partition: partition, batch, base: appended.baseOffset,
                         next: appended.lastOffset + 1))
                 let hadFailed = state.withLock { $0.failed[log.partition] != nil }
-                if hadFailed { result.add(violation: "\(partition) took a batch after its failure") }
+                if hadFailed {
+                    result.add(violation: "\(partition) took a batch after its failure")
+                }
                 log.whenDurable(appended.lastOffset + 1) { error in
                     guard error == nil else { return }
                     journal.write(
