@@ -30,6 +30,8 @@ package struct Ledger: Equatable, Sendable {
         /// A trim or retention up to `start` begins, or has returned.
         case trimming(topic: String, partition: Int, start: Int64)
         case trimmed(topic: String, partition: Int, start: Int64)
+        /// The partition was recovered: what was not acknowledged before may be there or not.
+        case recovered(topic: String, partition: Int)
     }
 
     package mutating func note(_ event: Event) {
@@ -54,6 +56,8 @@ package struct Ledger: Equatable, Sendable {
         case .trimmed(let topic, let partition, let start):
             topics[topic]!.partitions[partition].startOffset = max(
                 topics[topic]!.partitions[partition].startOffset, start)
+        case .recovered(let topic, let partition):
+            topics[topic]?.partitions[partition].recovered()
         }
     }
 

@@ -6,6 +6,7 @@
 ///     appended TOPIC PARTITION NUMBER TIMESTAMP PRODUCER SEQUENCE BASE NEXT
 ///     acknowledged TOPIC PARTITION END
 ///     trimming TOPIC PARTITION START           trimmed TOPIC PARTITION START
+///     recovered TOPIC PARTITION
 extension Ledger.Event {
     package var line: String {
         switch self {
@@ -23,6 +24,7 @@ extension Ledger.Event {
             "trimming \(topic) \(partition) \(start)"
         case .trimmed(let topic, let partition, let start):
             "trimmed \(topic) \(partition) \(start)"
+        case .recovered(let topic, let partition): "recovered \(topic) \(partition)"
         }
     }
 
@@ -57,6 +59,7 @@ extension Ledger.Event {
             self = .trimming(topic: topic, partition: Int(number(0)), start: number(1))
         case ("trimmed", 2):
             self = .trimmed(topic: topic, partition: Int(number(0)), start: number(1))
+        case ("recovered", 1): self = .recovered(topic: topic, partition: Int(number(0)))
         default: return nil
         }
     }

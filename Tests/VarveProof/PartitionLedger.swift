@@ -32,6 +32,14 @@ package struct PartitionLedger: Equatable, Sendable {
         batches[base] = Entry(batch: batch, nextOffset: nextOffset)
     }
 
+    /// Nobody may rely on what was not acknowledged before a recovery.
+    mutating func recovered() {
+        for (base, entry) in batches where base >= durableEnd {
+            uncertain.append(entry.batch)
+            batches[base] = nil
+        }
+    }
+
     /// Holds the log against the ledger and returns what is broken, as sentences: what was
     /// acknowledged is there, byte-identical, at its offset, and what is there was sent (I1, I3,
     /// I4). Takes what is readable as shown from now on.

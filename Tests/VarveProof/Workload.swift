@@ -158,6 +158,11 @@ package final class Workload {
             failure = error
         }
         isOpen = false
+        for topic in directory.topics {
+            for log in topic.partitions {
+                note(.recovered(topic: topic.name, partition: Int(log.partition)))
+            }
+        }
         directory = try Self.open(disk, path, commit, now: now)
         isOpen = true
         if let failure { throw failure }
@@ -166,6 +171,7 @@ package final class Workload {
     private func reopenPartition() throws(LogError) {
         guard let log = anyPartition() else { return }
         if log.isOnline, generator.chance(1, in: 2) { return }
+        defer { note(.recovered(topic: log.topic, partition: Int(log.partition))) }
         _ = try log.reopen(now: now, readsEverything: generator.chance(1, in: 2))
     }
 
