@@ -26,6 +26,14 @@ package enum FileDamage: Equatable, Sendable, CustomStringConvertible {
         return all
     }
 
+    /// Bytes stand where they were not written.
+    var movesBytes: Bool {
+        switch self {
+        case .duplicate, .swap: true
+        case .truncate, .flip, .zero, .fill: false
+        }
+    }
+
     func apply(to bytes: [UInt8]) -> [UInt8] {
         var changed = bytes
         func range(_ sector: Int) -> Range<Int> {

@@ -18,7 +18,7 @@ package struct Ledger: Equatable, Sendable {
 
     /// Something that happened, in the order it happened.
     package enum Event: Equatable, Sendable {
-        case creating(topic: String, partitions: Int)
+        case creating(topic: String, partitions: Int, isCompacted: Bool)
         case created(topic: String)
         case deleting(topic: String)
         case deleted(topic: String)
@@ -36,9 +36,11 @@ package struct Ledger: Equatable, Sendable {
 
     package mutating func note(_ event: Event) {
         switch event {
-        case .creating(let topic, let partitions):
+        case .creating(let topic, let partitions, let isCompacted):
             topics[topic] = TopicLedger(
-                isUncertain: true, partitions: .init(repeating: .init(), count: partitions))
+                isUncertain: true,
+                partitions: .init(
+                    repeating: PartitionLedger(isCompacted: isCompacted), count: partitions))
         case .created(let topic): topics[topic]!.isUncertain = false
         case .deleting(let topic): topics[topic]!.isUncertain = true
         case .deleted(let topic): topics[topic] = nil

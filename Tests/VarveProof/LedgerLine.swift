@@ -1,6 +1,6 @@
 /// An event as a line of a ledger file: its name and its fields, with spaces between.
 ///
-///     creating TOPIC PARTITIONS                created TOPIC
+///     creating TOPIC PARTITIONS COMPACTED      created TOPIC
 ///     deleting TOPIC                           deleted TOPIC
 ///     appending TOPIC PARTITION NUMBER TIMESTAMP PRODUCER SEQUENCE
 ///     appended TOPIC PARTITION NUMBER TIMESTAMP PRODUCER SEQUENCE BASE NEXT
@@ -10,7 +10,8 @@
 extension Ledger.Event {
     package var line: String {
         switch self {
-        case .creating(let topic, let partitions): "creating \(topic) \(partitions)"
+        case .creating(let topic, let partitions, let isCompacted):
+            "creating \(topic) \(partitions) \(isCompacted ? 1 : 0)"
         case .created(let topic): "created \(topic)"
         case .deleting(let topic): "deleting \(topic)"
         case .deleted(let topic): "deleted \(topic)"
@@ -37,7 +38,9 @@ extension Ledger.Event {
         guard numbers.allSatisfy({ $0 != nil }) else { return nil }
         func number(_ index: Int) -> Int64 { numbers[index]! }
         switch (name, numbers.count) {
-        case ("creating", 1): self = .creating(topic: topic, partitions: Int(number(0)))
+        case ("creating", 2):
+            self = .creating(
+                topic: topic, partitions: Int(number(0)), isCompacted: number(1) == 1)
         case ("created", 0): self = .created(topic: topic)
         case ("deleting", 0): self = .deleting(topic: topic)
         case ("deleted", 0): self = .deleted(topic: topic)
@@ -84,7 +87,11 @@ extension Ledger {
     package var lines: [String] {
         var lines: [String] = []
         for (name, topic) in topics.sorted(by: { $0.key < $1.key }) {
-            lines.append(Event.creating(topic: name, partitions: topic.partitions.count).line)
+            lines.append(
+                Event.creating(
+                    topic: name, partitions: topic.partitions.count,
+                    isCompacted: topic.partitions.contains { $0.isCompacted }
+                ).line)
             if !topic.isUncertain { lines.append(Event.created(topic: name).line) }
             for (index, partition) in topic.partitions.enumerated() {
                 for (base, entry) in partition.batches.sorted(by: { $0.key < $1.key }) {

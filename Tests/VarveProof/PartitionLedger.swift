@@ -20,7 +20,10 @@ package struct PartitionLedger: Equatable, Sendable {
     /// The furthest a trim or retention may have got, whether or not it returned.
     var startMax: Int64 = 0
 
-    package init() {}
+    /// Compaction may take what has a later record with the same key.
+    let isCompacted: Bool
+
+    package init(isCompacted: Bool = false) { self.isCompacted = isCompacted }
 
     /// How many batches it knows to be in the log.
     package var batchCount: Int { batches.count }
@@ -58,6 +61,7 @@ package struct PartitionLedger: Equatable, Sendable {
         }
         if end < durableEnd { broken.append("end \(end) after \(durableEnd) was acknowledged") }
         var found: Set<Int64> = []
+        var records: [Record] = []
         var next = start
         while next < end {
             let result: ReadResult
@@ -72,6 +76,17 @@ package struct PartitionLedger: Equatable, Sendable {
                 let base = header.baseOffset
                 if header.nextOffset <= next { broken.append("offset \(base) after \(next)") }
                 next = header.nextOffset
+                if isCompacted {
+                    found.insert(base)
+                    do throws(RecordError) {
+                        let kept = try RecordBatch.records(in: bytes)
+                        settle(kept, at: base, nextOffset: header.nextOffset)
+                        records += kept
+                    } catch {
+                        broken.append("offset \(base): \(error)")
+                    }
+                    continue
+                }
                 if let entry = batches[base], entry.batch.bytes(at: base) == bytes {
                     found.insert(base)
                 } else if let batch = uncertain.first(where: { $0.bytes(at: base) == bytes }) {
@@ -87,6 +102,10 @@ package struct PartitionLedger: Equatable, Sendable {
                 }
             }
         }
+        if isCompacted {
+            broken += checkCompacted(records, from: start)
+            found.formUnion(batches.keys.filter { $0 < durableEnd })
+        }
         for (base, entry) in batches
         where entry.nextOffset > start && base < durableEnd && !found.contains(base) {
             broken.append("acknowledged offset \(base) is gone")
@@ -98,5 +117,57 @@ package struct PartitionLedger: Equatable, Sendable {
         startOffset = max(startOffset, start)
         startMax = max(startMax, start)
         return broken
+    }
+
+    /// Holds a compacted log's records against the ledger: each was sent, at this offset, with
+    /// this content, and an acknowledged one may be missing only where a later one with its key is
+    /// there.
+    private func checkCompacted(_ records: [Record], from start: Int64) -> [String] {
+        var broken: [String] = []
+        let byOffset = Dictionary(records.map { ($0.offset, $0) }) { first, _ in first }
+        if byOffset.count != records.count { broken.append("an offset is there twice") }
+        var sent: [Int64: Record] = [:]
+        var mustBe: [Record] = []
+        for (base, entry) in batches {
+            for record in Self.records(of: entry.batch, at: base) {
+                sent[record.offset] = record
+                if base < durableEnd, record.offset >= start { mustBe.append(record) }
+            }
+        }
+        for record in records where sent[record.offset] != record {
+            broken.append("offset \(record.offset) was never sent so")
+        }
+        var newest: [ByteSlice: Int64] = [:]
+        for record in records {
+            newest[record.key ?? "", default: -1] = max(
+                newest[record.key ?? ""] ?? -1, record.offset)
+        }
+        for record in mustBe where byOffset[record.offset] == nil {
+            if newest[record.key ?? ""] ?? -1 < record.offset {
+                broken.append(
+                    "offset \(record.offset) is gone, the last of key \(record.key ?? "")")
+            }
+        }
+        return broken
+    }
+
+    /// Learns which batch stands at `base`, where its append had not returned.
+    private mutating func settle(_ kept: [Record], at base: Int64, nextOffset: Int64) {
+        if let entry = batches[base] {
+            let known = Self.records(of: entry.batch, at: base)
+            if base < durableEnd || kept.allSatisfy(known.contains) { return }
+        }
+        let batch = uncertain.first { batch in
+            kept.allSatisfy(Self.records(of: batch, at: base).contains)
+        }
+        if let batch { batches[base] = Entry(batch: batch, nextOffset: nextOffset) }
+    }
+
+    private static func records(of batch: ProofBatch, at base: Int64) -> [Record] {
+        do {
+            return try RecordBatch.records(in: batch.bytes(at: base))
+        } catch {
+            preconditionFailure("\(error)")
+        }
     }
 }

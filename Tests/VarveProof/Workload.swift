@@ -22,6 +22,11 @@ package final class Workload {
         "retention.bytes": "20000", "segment.ms": "20000",
     ]
 
+    package static let compactedOverrides = [
+        "cleanup.policy": "compact", "segment.bytes": "1500", "index.interval.bytes": "200",
+        "min.cleanable.dirty.ratio": "0.01", "segment.ms": "20000",
+    ]
+
     /// Opens (and recovers) the directory at `path`.
     /// - Parameter now: where the log's clock begins, ms since 1970.
     /// - Throws: what opening throws.
@@ -56,7 +61,8 @@ package final class Workload {
         case 0..<58: try append()
         case 58..<78: directory.commitNow()
         case 78..<82: directory.tick(now: now + Int64(generator.int(0...1) * 40_000))
-        case 82..<86: retain()
+        case 82..<85: retain()
+        case 85..<86: try compact()
         case 86..<90: try trim()
         case 90..<93: try makeTopic()
         case 93..<94: try deleteTopic()
@@ -115,6 +121,11 @@ package final class Workload {
         }
     }
 
+    package func compact() throws(LogError) {
+        guard let log = directory.topic("t2")?.partitions.first else { return }
+        _ = try log.compact(now: now, memoryMax: 1 << 14)
+    }
+
     package func trim() throws(LogError) {
         guard let log = anyPartition() else { return }
         let target = log.startOffset + (log.durableEnd - log.startOffset) / 2
@@ -128,9 +139,11 @@ package final class Workload {
         guard directory.topic(name) == nil else { return }
         // By its name, so that one whose making failed half-way is as large the next time.
         let count = name == "t1" ? 2 : 1
-        note(.creating(topic: name, partitions: count))
+        let isCompacted = name == "t2"
+        note(.creating(topic: name, partitions: count, isCompacted: isCompacted))
         try directory.createTopic(
-            name, partitions: count, overrides: Self.overrides, now: now)
+            name, partitions: count,
+            overrides: isCompacted ? Self.compactedOverrides : Self.overrides, now: now)
         note(.created(topic: name))
     }
 

@@ -20,7 +20,7 @@ enum SickDisk {
         let directory = try Workload.open(
             PosixDisk(), options.required("data"), .threads(syncers: 2), now: 1_767_225_600_000)
         let partitions = 4
-        journal.write(.creating(topic: "sick", partitions: partitions))
+        journal.write(.creating(topic: "sick", partitions: partitions, isCompacted: false))
         let topic = try directory.createTopic(
             "sick", partitions: partitions, now: 1_767_225_600_000)
         journal.write(.created(topic: "sick"))
