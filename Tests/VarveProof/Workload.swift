@@ -23,7 +23,7 @@ package final class Workload {
     ]
 
     package static let compactedOverrides = [
-        "cleanup.policy": "compact", "segment.bytes": "1500", "index.interval.bytes": "200",
+        "cleanup.policy": "compact", "segment.bytes": "2500", "index.interval.bytes": "200",
         "min.cleanable.dirty.ratio": "0.01", "segment.ms": "20000",
     ]
 
