@@ -9,6 +9,14 @@ package final class Counter: Sendable {
     package var count: Int { value.load(ordering: .relaxed) }
 }
 
+/// A number that any thread sets and reads, without a lock.
+package final class Gauge: Sendable {
+    private let value = Atomic<Int>(0)
+    package init() {}
+    package func set(_ amount: Int) { value.store(amount, ordering: .relaxed) }
+    package var amount: Int { value.load(ordering: .relaxed) }
+}
+
 /// What the broker counts. `/metrics` and `/status` show it.
 package final class Metrics: Sendable {
     package let connectionsOpen = Counter()
@@ -30,6 +38,19 @@ package final class Metrics: Sendable {
     package let fetchBytes = Counter()
     package let retentionSegments = Counter()
     package let retentionBytes = Counter()
+    /// Compactions of a partition that came to their end.
+    package let compactions = Counter()
+    package let compactionErrors = Counter()
+    /// Read and written by compaction.
+    package let compactionBytes = Counter()
+    package let compactionFreedBytes = Counter()
+    package let compactionRecords = Counter()
+    /// When the last compaction ended, seconds since 1970; 0 before the first.
+    package let compactionLastSeconds = Gauge()
+    /// The largest share of bytes not yet compacted of any partition, in percent.
+    package let compactionDirtyPercent = Gauge()
+    /// Partitions whose compaction failed and is put off.
+    package let compactionFailing = Gauge()
     /// Requests by API key.
     private let requests: [Counter]
     private static let keysMax = 128

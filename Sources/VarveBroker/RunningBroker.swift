@@ -23,6 +23,7 @@ final class RunningBroker: Sendable {
     let httpPort: Int
     private let loops: [EventLoop]
     private let housekeeping: HousekeepingThread
+    private let compaction: CompactionThread
     private let logger: Logger
 
     /// Opens, recovers, listens. On an error everything that was begun has been ended.
@@ -58,6 +59,7 @@ final class RunningBroker: Sendable {
         }
         httpPort = boundHTTP?.port ?? 0
         housekeeping = HousekeepingThread(state)
+        compaction = CompactionThread(state)
         for loop in loops { loop.start() }
         for endpoint in state.listeners { logger.info("listening", ["address": endpoint]) }
         if let http = plan.http {
@@ -90,6 +92,7 @@ final class RunningBroker: Sendable {
             // Nothing signals here: the wait is the pause between two looks.
             _ = open.wait(timeoutMilliseconds: 10) { _ in Bool?.none }
         } while state.clock.monotonicMilliseconds() < deadline
+        compaction.stop()
         housekeeping.stop()
         state.admin.stop()
         for loop in loops { loop.stop() }

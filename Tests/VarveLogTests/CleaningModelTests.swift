@@ -139,7 +139,8 @@ final class CleaningWorld {
         for _ in 0..<generator.int(1...4) {
             let key = "key \(generator.int(0..<20))"
             let value: ByteSlice? =
-                generator.chance(1, in: 5) ? nil : ByteSlice(generator.bytes(generator.int(0...150)))
+                generator.chance(1, in: 5)
+                ? nil : ByteSlice(generator.bytes(generator.int(0...150)))
             records.append(
                 Record(
                     timestamp: now - Int64(generator.int(0...20_000)),

@@ -10,7 +10,7 @@ package struct GroupSettings: Sendable {
     /// `offsets.topic.num.partitions`; counts only when the topic is made.
     package var offsetsPartitions = 50
     /// `offsets.topic.segment.bytes`.
-    package var offsetsSegmentBytes = 100 << 20
+    package var offsetsSegmentBytes = 16 << 20
     /// Longest metadata of a committed offset, in bytes. Source: Kafka's
     /// `offset.metadata.max.bytes`.
     package var offsetMetadataBytesMax = 4096
@@ -18,9 +18,6 @@ package struct GroupSettings: Sendable {
     package var memberMetadataBytesMax = 1 << 20
     /// Groups at one time (I8).
     package var groupsMax = 100_000
-    /// A partition of `__consumer_offsets` that grew by this much since its last snapshot, and by
-    /// four times the snapshot's size, gets another one.
-    package var snapshotBytesMin: Int64 = 16 << 20
 
     package init() {}
 

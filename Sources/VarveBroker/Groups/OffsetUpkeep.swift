@@ -2,25 +2,17 @@ internal import VarveLog
 internal import VarvePlatform
 internal import VarveWire
 
-/// When the offsets were last looked after, in monotonic milliseconds, and how large each
-/// partition of `__consumer_offsets` was after its last snapshot.
+/// When the offsets are looked after next, in monotonic milliseconds.
 struct OffsetUpkeep {
     var expiryNext: Int64?
-    var snapshotsNext: Int64?
-    var snapshots: [Int32: Snapshot] = [:]
+    var reloadNext: Int64?
 
-    struct Snapshot {
-        /// The partition's bytes when the snapshot was complete and the log trimmed.
-        var logBytes: Int64
-        /// The snapshot's own bytes.
-        var ownBytes: Int64
-    }
-
-    /// How often the sizes are looked at.
-    static let snapshotCheckInterval: Int64 = 10_000
+    /// How often partitions that could not be read are tried again.
+    static let reloadInterval: Int64 = 10_000
 }
 
-/// Forgetting: offsets that expired, groups that are over, and old records.
+/// Forgetting: offsets that expired, and groups that are over. Their tombstones, and the records
+/// that later ones replaced, go with compaction.
 extension GroupCoordinator {
     /// Does the part of `tick` that comes seldom.
     func keepUp(at time: GroupTime) {
@@ -30,14 +22,12 @@ extension GroupCoordinator {
             let expiryNext = upkeep.expiryNext ?? now + settings.offsetsCheckInterval
             let isExpiryDue = now >= expiryNext
             upkeep.expiryNext = isExpiryDue ? now + settings.offsetsCheckInterval : expiryNext
-            let areSnapshotsDue = now >= upkeep.snapshotsNext ?? now
-            if areSnapshotsDue { upkeep.snapshotsNext = now + OffsetUpkeep.snapshotCheckInterval }
-            return (expiry: isExpiryDue, snapshots: areSnapshotsDue)
+            let isReloadDue = now >= upkeep.reloadNext ?? now
+            if isReloadDue { upkeep.reloadNext = now + OffsetUpkeep.reloadInterval }
+            return (expiry: isExpiryDue, reload: isReloadDue)
         }
         if due.expiry { expireOffsets(at: time) }
-        guard due.snapshots else { return }
-        reloadUnreadable(at: time)
-        snapshotLargePartitions(at: time)
+        if due.reload { reloadUnreadable(at: time) }
     }
 
     // MARK: Expiry
@@ -94,77 +84,5 @@ extension GroupCoordinator {
             }
         }
         return changes
-    }
-
-    // MARK: Snapshots
-
-    /// Keeps `__consumer_offsets` small without compaction: where a partition has grown large,
-    /// everything that still counts is appended once more, and when that is durable the log is
-    /// trimmed to the first of it. A crash in between leaves the old records and a part of the
-    /// new ones, which say the same.
-    private func snapshotLargePartitions(at time: GroupTime) {
-        guard let topic = store.topic else { return }
-        for log in topic.partitions where log.isOnline {
-            let last = upkeep.withLock { $0.snapshots[log.partition] }
-            let grown = log.byteCount - (last?.logBytes ?? 0)
-            guard grown > max(settings.snapshotBytesMin, 4 * (last?.ownBytes ?? 0)) else {
-                continue
-            }
-            snapshot(log, of: topic, at: time)
-        }
-    }
-
-    /// Writes a snapshot of one partition and trims its log. Durable on return, or reported.
-    func snapshot(_ log: PartitionLog, of topic: Topic, at time: GroupTime) {
-        let bytesBefore = log.byteCount
-        let start = log.endOffset
-        do {
-            for entry in entries
-            where OffsetStore.partition(of: entry.id, count: topic.partitions.count)
-                == Int(log.partition)
-            {
-                // The group's lock keeps its records in order: what is appended after these is
-                // newer than them.
-                try entry.state.withLock { state in
-                    guard state.group.state != .dead else { return }
-                    try append(state, of: entry.id, to: log, at: time)
-                }
-            }
-        } catch {
-            logger.warning(
-                "a snapshot of the consumer offsets failed",
-                ["partition": log.partition, "cause": "\(error)"])
-            return
-        }
-        log.whenDurable(log.endOffset) { [self] error in
-            guard error == nil else { return }
-            do throws(LogError) {
-                let ownBytes = max(log.byteCount - bytesBefore, 0)
-                _ = try log.trim(to: start, now: time.wall)
-                upkeep.withLock {
-                    $0.snapshots[log.partition] = OffsetUpkeep.Snapshot(
-                        logBytes: log.byteCount, ownBytes: ownBytes)
-                }
-            } catch {
-                logger.warning(
-                    "consumer offsets cannot be trimmed",
-                    ["partition": log.partition, "cause": "\(error)"])
-            }
-        }
-    }
-
-    private func append(
-        _ state: GroupEntry.State, of id: String, to log: PartitionLog, at time: GroupTime
-    ) throws {
-        var records = GroupRecords(group: id, now: time.wall)
-        for (topic, partitions) in state.latestOffsets {
-            for (partition, committed) in partitions {
-                try records.add(topic: topic, partition: partition, committed)
-                guard records.byteCount > 256 << 10 else { continue }
-                _ = try log.append(try records.finish(), now: time.wall)
-            }
-        }
-        if let record = state.record { try records.add(group: record) }
-        if !records.isEmpty { _ = try log.append(try records.finish(), now: time.wall) }
     }
 }

@@ -207,6 +207,32 @@ enum MetricsPage {
         counter(
             "varve_retention_bytes_total", "Bytes deleted by retention.", metrics.retentionBytes)
         counter(
+            "varve_compactions_total", "Compactions of a partition that came to their end.",
+            metrics.compactions)
+        counter(
+            "varve_compaction_errors_total", "Compactions that failed and were put off.",
+            metrics.compactionErrors)
+        counter(
+            "varve_compaction_io_bytes_total", "Bytes read and written by compaction.",
+            metrics.compactionBytes)
+        counter(
+            "varve_compaction_freed_bytes_total", "Bytes that compaction gave back.",
+            metrics.compactionFreedBytes)
+        counter(
+            "varve_compaction_records_removed_total", "Records that compaction removed.",
+            metrics.compactionRecords)
+        gauge(
+            "varve_compaction_last_timestamp_seconds",
+            "When the last compaction ended, seconds since 1970; 0 before the first.",
+            metrics.compactionLastSeconds.amount)
+        gauge(
+            "varve_compaction_dirty_percent_max",
+            "The largest share of bytes not yet compacted of any partition.",
+            metrics.compactionDirtyPercent.amount)
+        gauge(
+            "varve_compaction_failing_partitions", "Partitions whose compaction is put off.",
+            metrics.compactionFailing.amount)
+        counter(
             "varve_frames_starved_total", "Times a large request waited for memory.",
             metrics.framesStarved)
         gauge(

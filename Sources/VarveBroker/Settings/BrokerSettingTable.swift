@@ -4,7 +4,8 @@ extension BrokerSettings {
 
     /// Every broker setting. Defaults are Kafka 4's (server.properties and ServerLogConfigs,
     /// SocketServerConfigs, GroupCoordinatorConfig), except where the text says otherwise.
-    package static let definitions: [SettingDefinition] = network + topics + log + groups
+    package static let definitions: [SettingDefinition] =
+        network + topics + log + cleaner + groups
 
     private static let network: [SettingDefinition] = [
         .init(
@@ -54,8 +55,9 @@ extension BrokerSettings {
             "offsets.topic.num.partitions", .int(1...1000), "50",
             "Partitions of __consumer_offsets; fixed when that topic is made."),
         .init(
-            "offsets.topic.segment.bytes", .int(14...Int64(Int32.max)), "104857600",
-            "Segment size of __consumer_offsets."),
+            "offsets.topic.segment.bytes", .int(14...Int64(Int32.max)), "16777216",
+            "Segment size of __consumer_offsets. Only closed segments are compacted and all of it "
+                + "is read at a start, hence less than Kafka's 104857600."),
         .init(
             "offsets.topic.replication.factor", .int(1...1), "1",
             "Copies of each partition of __consumer_offsets. This broker is the only one."),
@@ -136,6 +138,35 @@ extension BrokerSettings {
         .init(
             "producer.id.expiration.ms", .int(1...Int64(Int32.max)), "86400000",
             "An idempotent producer that writes nothing for so long is forgotten."),
+    ]
+
+    private static let cleaner: [SettingDefinition] = [
+        .init(
+            "log.cleaner.enable", .boolean, "true",
+            "Topics with cleanup.policy compact are compacted."),
+        .init(
+            "log.cleaner.backoff.ms", .long(1...Int64.max), "15000",
+            "How often partitions to compact are looked for."),
+        .init(
+            "log.cleaner.dedupe.buffer.size", .long(1 << 16...Int64.max), "134217728",
+            "Memory for the keys of the partition that is compacted, 24 bytes each, taken only "
+                + "while that lasts. More keys take several passes."),
+        .init(
+            "log.cleaner.io.max.bytes.per.second", .double(1024...Double.greatestFiniteMagnitude),
+            "67108864",
+            "The most that compaction reads and writes in a second. Kafka's default is no bound."),
+        .init(
+            "log.cleaner.delete.retention.ms", .long(0...Int64.max), "86400000",
+            "How long compacted topics keep the marks of deleted keys."),
+        .init(
+            "log.cleaner.min.cleanable.ratio", .double(0...1), "0.5",
+            "The share of bytes not yet compacted from which a partition is compacted."),
+        .init(
+            "log.cleaner.min.compaction.lag.ms", .long(0...Int64.max), "0",
+            "A record is not compacted before this time."),
+        .init(
+            "log.cleaner.max.compaction.lag.ms", .long(1...Int64.max), "9223372036854775807",
+            "A record is compacted at the latest after this time."),
     ]
 
     private static let groups: [SettingDefinition] = [

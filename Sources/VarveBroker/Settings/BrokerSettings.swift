@@ -36,6 +36,14 @@ package struct BrokerSettings: Sendable {
 
     package func int(_ name: String) -> Int { Int(integer(name)) }
 
+    /// The value in force of a setting that is a number with a fraction. Traps when it is none.
+    package func number(_ name: String) -> Double {
+        guard let number = Double(value(of: name)) else {
+            preconditionFailure("\(name) is no number")
+        }
+        return number
+    }
+
     package func boolean(_ name: String) -> Bool { value(of: name) == "true" }
 
     /// Whether `name` is set, rather than at its default.

@@ -9,11 +9,15 @@ package enum TopicDefaults {
     static let synonyms: [(topic: String, settings: [(name: String, scale: Int64)])] = [
         ("cleanup.policy", [("log.cleanup.policy", 1)]),
         ("compression.type", [("compression.type", 1)]),
+        ("delete.retention.ms", [("log.cleaner.delete.retention.ms", 1)]),
         ("index.interval.bytes", [("log.index.interval.bytes", 1)]),
+        ("max.compaction.lag.ms", [("log.cleaner.max.compaction.lag.ms", 1)]),
         ("max.message.bytes", [("message.max.bytes", 1)]),
         ("message.timestamp.after.max.ms", [("log.message.timestamp.after.max.ms", 1)]),
         ("message.timestamp.before.max.ms", [("log.message.timestamp.before.max.ms", 1)]),
         ("message.timestamp.type", [("log.message.timestamp.type", 1)]),
+        ("min.cleanable.dirty.ratio", [("log.cleaner.min.cleanable.ratio", 1)]),
+        ("min.compaction.lag.ms", [("log.cleaner.min.compaction.lag.ms", 1)]),
         ("min.insync.replicas", [("min.insync.replicas", 1)]),
         ("retention.bytes", [("log.retention.bytes", 1)]),
         (

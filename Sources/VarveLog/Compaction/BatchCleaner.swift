@@ -1,7 +1,8 @@
 internal import VarvePlatform
 internal import VarveRecords
 
-/// Decides what stays of each batch: Kafka's rules (`Cleaner.shouldRetainRecord`, `checkBatchRetention`).
+/// Decides what stays of each batch, by Kafka's rules (`Cleaner.shouldRetainRecord`,
+/// `checkBatchRetention`).
 ///
 /// - A record stays when it is the last of its key, as far as the pass has compared. Without a key
 ///   it goes.

@@ -118,8 +118,14 @@ struct CompactionPass {
         _ group: [Segment], _ cleaner: inout BatchCleaner, pace: (Int) -> Bool,
         _ result: inout CompactionResult
     ) throws(LogError) -> Bool {
+        let bytesBefore = group.reduce(0) { $0 + $1.byteCount }
         var cleaned: CleanedSegment
         do throws(SystemError) {
+            // Old and new stand side by side for a while: not at the cost of what is produced.
+            guard try log.store.disk.freeBytes(log.directory) / 2 >= bytesBefore else {
+                throw SystemError(
+                    call: "write", errno: SystemError.enospc, subject: log.directory)
+            }
             cleaned = try CleanedSegment(
                 replacing: group, files: log.store.files, directory: log.directory,
                 indexIntervalBytes: plan.configuration.indexIntervalBytes)
@@ -143,7 +149,6 @@ struct CompactionPass {
             if let failure { throw LogError(failure) }
             guard isWhole else { return false }
         }
-        let bytesBefore = group.reduce(0) { $0 + $1.byteCount }
         if !cleaned.isUnchanged || group.count > 1 {
             do throws(SystemError) {
                 try cleaned.finish(group)

@@ -4,7 +4,7 @@ internal import VarvePlatform
 /// output, under a secret that each compaction draws anew.
 ///
 /// Two keys with the same hash would have the older one's records removed for the newer one's.
-/// With n keys that happens with a probability of n²/2¹²⁹: for ten million keys 10⁻²⁵, far less
+/// With n keys that happens with a probability of n²/2^129: for ten million keys 10^-25, far less
 /// than a bit error that the checksums miss. Kafka's cleaner takes MD5 for the same purpose; there
 /// a writer of keys can make collisions at will and have others' records removed. Here nobody
 /// knows the secret.

@@ -3,13 +3,14 @@ internal import VarvePlatform
 /// Puts a compacted segment in the place of those it was made from, so that a crash at any step
 /// leaves the old ones or the new one, never a mixture.
 ///
-/// | step | what | a crash behind it leaves |
-/// |---|---|---|
-/// | 1 | `X.log.tmp` and its indexes are written and synced, and the directory | the old ones; `.tmp` files go |
-/// | 2 | `X.swap` is written aside, synced, renamed, and the directory synced | the new one: recovery does the rest |
-/// | 3 | these `.tmp` files are renamed to `X.log`, `X.index`, `X.timeindex`; directory synced | the new one |
-/// | 4 | the other old segments' files go, with the seals and indexes; directory synced | the new one |
-/// | 5 | `X.swap` becomes `X.seal`; directory synced | the new one |
+/// 1. `X.log.tmp` and its indexes are written and synced, and the directory.
+/// 2. `X.swap` is written aside, synced, renamed, and the directory synced.
+/// 3. These `.tmp` files are renamed to `X.log`, `X.index`, `X.timeindex`; directory synced.
+/// 4. The other old segments' files go, and the old seal; directory synced.
+/// 5. `X.swap` becomes `X.seal`; directory synced.
+///
+/// A crash before step 2 is done leaves the old segments, and the next start removes the `.tmp`
+/// files. After it the new one counts, and the next start does what is left to do.
 ///
 /// The `X.swap` file is the seal that the new segment will have: its base and next offset say
 /// which segments it replaces. While it is there, no seal or index of theirs is believed. Should

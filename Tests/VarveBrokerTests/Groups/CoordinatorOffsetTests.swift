@@ -224,48 +224,33 @@ import VarveWire
         #expect(fixture.offset("g") == nil)
     }
 
-    // MARK: Snapshots
+    // MARK: Compaction
 
-    @Test func snapshotKeepsWhatCountsAndTrimsTheRest() throws {
-        let fixture = try CoordinatorFixture { $0.offsetsPartitions = 1 }
+    @Test func compactionKeepsWhatCountsAndTakesTheRest() throws {
+        let fixture = try CoordinatorFixture {
+            $0.offsetsPartitions = 1
+            $0.offsetsSegmentBytes = 4096
+        }
         let member = try fixture.settle("members")
-        for offset in 0..<200 as Range<Int64> { _ = fixture.commit("g", offset) }
         _ = fixture.commit("gone", 1)
         fixture.directory.commitNow()
         _ = fixture.delete("gone")
-        // Appended and not yet durable when the snapshot is made: it must not be undone by it.
-        let late = fixture.commit("g", 777)
-        let topic = try #require(fixture.directory.topic("__consumer_offsets"))
-        fixture.coordinator.snapshot(
-            topic.partitions[0], of: topic, at: fixture.coordinator.time)
-        _ = fixture.commit("after", 3)
+        for offset in 0..<400 as Range<Int64> {
+            _ = fixture.commit("g", offset)
+            if offset % 10 == 0 { fixture.directory.commitNow() }
+        }
         fixture.directory.commitNow()
-        #expect(late.value == ErrorCode.none)
-        #expect(topic.partitions[0].startOffset > 200)
+        let log = try #require(fixture.directory.topic("__consumer_offsets")).partitions[0]
+        let bytes = log.byteCount
+        #expect(try log.compactionNeed(now: fixture.coordinator.time.wall)?.isDue == true)
+        let result = try log.compact(now: fixture.coordinator.time.wall, memoryMax: 1 << 20)
+        #expect(result.recordsRemoved > 300 && !result.wasCutShort)
+        #expect(log.byteCount < bytes / 3)
         try fixture.restart()
-        #expect(fixture.offset("g") == 777)
-        #expect(fixture.offset("after") == 3)
+        #expect(fixture.offset("g") == 399)
         #expect(fixture.offset("gone") == nil)
         let described = try #require(fixture.coordinator.describe("members"))
         #expect(described.members.map(\.id) == [member.memberID])
         #expect(described.members.map(\.assignment) == ["mine"])
-    }
-
-    @Test func largePartitionIsTrimmedByItself() throws {
-        let fixture = try CoordinatorFixture {
-            $0.offsetsPartitions = 1
-            $0.snapshotBytesMin = 20_000
-        }
-        for round in 0..<30 as Range<Int64> {
-            for step in 0..<20 as Range<Int64> { _ = fixture.commit("g", round * 20 + step) }
-            fixture.directory.commitNow()
-            fixture.pass(11_000)
-            fixture.directory.commitNow()
-        }
-        let log = try #require(fixture.directory.topic("__consumer_offsets")).partitions[0]
-        #expect(log.startOffset > 0)
-        #expect(log.endOffset - log.startOffset < 600)
-        try fixture.restart()
-        #expect(fixture.offset("g") == 599)
     }
 }
