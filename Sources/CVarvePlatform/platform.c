@@ -37,6 +37,12 @@ int varve_lock_exclusive(int descriptor) {
 
 int varve_is_main_thread(void) { return gettid() == getpid(); }
 
+int varve_is_locked(int descriptor) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0};
+    if (fcntl(descriptor, F_OFD_GETLK, &lock) != 0) return -1;
+    return lock.l_type != F_UNLCK;
+}
+
 int varve_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
 
 void varve_name_thread(const char *name) {

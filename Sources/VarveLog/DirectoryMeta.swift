@@ -35,7 +35,8 @@ struct DirectoryMeta {
         }
     }
 
-    private static func parse(
+    /// `.corrupt`, `.newerFormat` where it cannot be used.
+    static func parse(
         _ bytes: ByteSlice, _ path: String
     ) -> Result<DirectoryMeta, LogError> {
         do throws(JSONError) {

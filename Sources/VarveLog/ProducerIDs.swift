@@ -50,7 +50,7 @@ final class ProducerIDs: Sendable {
     }
 
     /// Nil when the file is damaged.
-    private static func number(in bytes: ByteSlice) -> Int64? {
+    static func number(in bytes: ByteSlice) -> Int64? {
         let fields = bytes.string.split(separator: "\n").first?.split(separator: " ") ?? []
         guard let digits = fields.first, let number = Int64(digits), number >= 0,
             fields.count == 2, UInt32(fields[1], radix: 16) == checksum(of: digits)

@@ -80,6 +80,21 @@ package final class PosixDisk: Disk {
         if Glibc.errno == EAGAIN || Glibc.errno == EACCES { return nil }
         throw .last("fcntl(F_OFD_SETLK)", path)
     }
+
+    /// Whether another process holds the lock of `path`; false when there is no such file. Takes
+    /// no lock and changes nothing.
+    package func isLocked(_ path: String) throws(SystemError) -> Bool {
+        let descriptor = retryingInterrupts { varve_open(path, O_RDONLY, 0) }
+        guard descriptor >= 0 else {
+            let error = SystemError.last("open", path)
+            if error.isMissing { return false }
+            throw error
+        }
+        defer { close(descriptor) }
+        let answer = varve_is_locked(descriptor)
+        guard answer >= 0 else { throw .last("fcntl(F_OFD_GETLK)", path) }
+        return answer == 1
+    }
 }
 
 /// An open file of the machine's file system; closes its descriptor when the last reference goes.

@@ -28,6 +28,9 @@ int varve_open(const char *path, int flags, unsigned mode);
 
 /// fcntl(F_OFD_SETLK) with an exclusive whole-file lock. Returns 0, or -1 with errno.
 int varve_lock_exclusive(int descriptor);
+/// fcntl(F_OFD_GETLK): 1 when somebody else holds a lock on the file, 0 when nobody does, -1 with
+/// errno. Takes no lock; a descriptor for reading is enough.
+int varve_is_locked(int descriptor);
 
 /// prctl(PR_SET_PDEATHSIG): this process gets `signal` when its parent ends. Returns 0 or -1.
 int varve_die_with_parent(int signal);

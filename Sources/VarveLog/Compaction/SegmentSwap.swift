@@ -92,6 +92,27 @@ struct SegmentSwap {
         try disk.syncDirectory(directory)
     }
 
+    static func isName(_ name: String) -> Bool { name.hasSuffix(suffix) }
+
+    /// The offsets of the segments that the decision file `name` replaces; its base offset alone
+    /// where it is damaged, nil where it has gone.
+    func range(_ name: String) throws(SystemError) -> Range<Int64>? {
+        let bytes: ByteSlice
+        do throws(SystemError) {
+            bytes = try disk.readAll(path(name), bytesMax: 4096)
+        } catch {
+            if error.isMissing { return nil }
+            throw error
+        }
+        if let summary = SegmentSeal.summary(bytes), summary.base < summary.nextOffset {
+            return summary.base..<summary.nextOffset
+        }
+        guard let base = Int64(name.dropLast(Self.suffix.count)), base < Int64.max else {
+            return nil
+        }
+        return base..<base + 1
+    }
+
     /// What recovery does first: ends the swaps that were decided. Returns what it did, as
     /// sentences.
     func completeAll() throws(SystemError) -> [String] {

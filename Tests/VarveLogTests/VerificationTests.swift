@@ -1,0 +1,443 @@
+import Testing
+import VarveLog
+import VarvePlatform
+import VarveRecords
+import VarveSimulation
+
+/// Every kind of damage in every kind of file is found, as one finding and nothing else.
+@Suite struct VerificationTests {
+    /// Three segments with indexes, producers and a piece in the quarantine, cleanly stopped.
+    private func makeLog() throws -> LogFixture {
+        var fixture = try LogFixture()
+        let log = try fixture.partition(["segment.bytes": "1024", "index.interval.bytes": "100"])
+        for number in 0..<12 {
+            let batch = Batches.batch(
+                [[UInt8](repeating: UInt8(number), count: 150), [UInt8(number)]],
+                timestamp: fixture.now + Int64(number), producerID: 7, epoch: 0,
+                sequence: Int32(number * 2))
+            _ = try log.append(batch, now: fixture.now)
+            if number % 3 == 2 { fixture.directory.commitNow() }
+        }
+        fixture.directory.commitNow()
+        _ = try fixture.directory.nextProducerID()
+        try fixture.directory.close(now: fixture.now)
+        fixture.disk.kill()
+        return fixture
+    }
+
+    private func verify(
+        _ disk: SimulatedDisk, _ change: (inout Verification.Options) -> Void = { _ in }
+    ) throws -> VerificationReport {
+        var options = Verification.Options()
+        change(&options)
+        var verification = Verification(path: "/data", disk: disk, options: options)
+        return try verification.run()
+    }
+
+    private let partition = "/data/topics/events/0/"
+
+    @Test func aCleanDirectoryHasNoFindings() throws {
+        let fixture = try makeLog()
+        let report = try verify(fixture.disk)
+        #expect(report.findings.isEmpty && report.notices.isEmpty && report.notes.isEmpty)
+        #expect(report.topicCount == 1 && report.partitionCount == 1 && report.segmentCount == 3)
+        #expect(report.batchCount == 12 && report.recordCount == 24)
+        var running = try verify(fixture.disk) { $0.isRunning = true }
+        #expect(running.isClean)
+        running = try verify(fixture.disk) { $0.topic = "events" }
+        #expect(running.isClean && running.batchCount == 12)
+        #expect(throws: LogError.unknownTopic("none")) {
+            _ = try verify(fixture.disk) { $0.topic = "none" }
+        }
+    }
+
+    @Test func aVerificationChangesNothing() throws {
+        let fixture = try makeLog()
+        let before = fixture.disk.allFiles.map { ($0, fixture.disk.contents($0)!) }
+        let kinds: [SimulatedDisk.Kind] = [.write, .truncate, .sync, .syncDirectory, .name]
+        let counts = kinds.map { fixture.disk.count(of: $0) }
+        _ = try verify(fixture.disk) { $0.dropsCache = true }
+        #expect(kinds.map { fixture.disk.count(of: $0) } == counts)
+        let after = fixture.disk.allFiles.map { ($0, fixture.disk.contents($0)!) }
+        #expect(before.map(\.0) == after.map(\.0) && before.map(\.1) == after.map(\.1))
+    }
+
+    private struct Damage {
+        let path: String
+        let what: String
+        let expected: Finding.Kind?
+        let change: (inout [UInt8]) -> Bool
+    }
+
+    /// Runs one damage on a fresh log; `change` returns false to remove the file.
+    private func expect(_ damage: Damage) throws {
+        for isRunning in [false, true] {
+            let fixture = try makeLog()
+            var bytes = try #require(fixture.disk.contents(damage.path), "\(damage.path)")
+            if damage.change(&bytes) {
+                fixture.disk.setContents(damage.path, bytes)
+            } else {
+                fixture.disk.erase(damage.path)
+            }
+            let report = try verify(fixture.disk) { $0.isRunning = isRunning }
+            #expect(
+                report.findings.map(\.kind) == (damage.expected.map { [$0] } ?? []),
+                """
+                \(damage.path) \(damage.what), \(isRunning ? "running" : "stopped"):
+                \(report.findings)
+                """)
+            #expect(report.notices.isEmpty)
+            guard let finding = report.findings.first else { continue }
+            #expect(!finding.detail.isEmpty && !finding.kind.meaning.isEmpty)
+            if finding.kind != .segmentMissing, finding.kind != .producersMissing {
+                #expect(finding.path == damage.path)
+            }
+        }
+    }
+
+    /// Each way to damage a file, and the finding it must give.
+    private func damages(
+        of path: String, missing: Finding.Kind?, wrong: Finding.Kind
+    ) -> [Damage] {
+        [
+            Damage(path: path, what: "removed", expected: missing) { _ in false },
+            Damage(path: path, what: "emptied", expected: wrong) { $0 = []; return true },
+            Damage(path: path, what: "zeroed", expected: wrong) { bytes in
+                bytes = [UInt8](repeating: 0, count: bytes.count)
+                return true
+            },
+            Damage(path: path, what: "filled", expected: wrong) { bytes in
+                bytes = [UInt8](repeating: 0xFF, count: bytes.count)
+                return true
+            },
+            Damage(path: path, what: "one bit flipped", expected: wrong) { bytes in
+                bytes[bytes.count / 2] ^= 1
+                return true
+            },
+            Damage(path: path, what: "cut", expected: wrong) { bytes in
+                bytes.removeLast(3)
+                return true
+            },
+        ]
+    }
+
+    @Test func everyDamageOfAHelperFileIsItsFinding() throws {
+        let fixture = try makeLog()
+        var table: [Damage] = []
+        for base: Int64 in [0, 8] {
+            table += damages(
+                of: fixture.path(base, "seal"), missing: .sealMissing, wrong: .sealDamaged)
+            table += damages(
+                of: fixture.path(base, "index"), missing: .indexDamaged, wrong: .indexDamaged)
+            table += damages(
+                of: fixture.path(base, "timeindex"), missing: .timeIndexDamaged,
+                wrong: .timeIndexDamaged)
+        }
+        table += damages(
+            of: fixture.path(16, "index"), missing: .indexDamaged, wrong: .indexDamaged)
+        for offset: Int64 in [8, 16, 24] {
+            table += damages(
+                of: fixture.path(offset, "producers"), missing: .producersMissing,
+                wrong: .producersDamaged)
+        }
+        for damage in table { try expect(damage) }
+    }
+
+    @Test func everyDamageOfTheDirectorysFilesIsItsFinding() throws {
+        var table = damages(of: "/data/meta.json", missing: .metaDamaged, wrong: .metaDamaged)
+        // A bit in the middle of the text may leave it right: the cluster id is any 22 characters.
+        table.removeAll { $0.what == "one bit flipped" || $0.what == "cut" }
+        let topic = "/data/topics/events/topic.json"
+        table += damages(of: topic, missing: .topicDamaged, wrong: .topicDamaged).filter {
+            $0.what != "one bit flipped"
+        }
+        table.append(
+            Damage(path: topic, what: "unknown setting", expected: .topicConfigurationUnknown) {
+                // As a newer version would write it, with a right checksum or none.
+                let text = String(decoding: $0, as: UTF8.self)
+                    .replacing("index.interval.bytes", with: "index.interval.bites")
+                let lines = text.split(separator: "\n").filter { !$0.contains("crc32c") }
+                $0 = Array(lines.joined(separator: "\n").replacing("},\n}", with: "}\n}").utf8)
+                return true
+            })
+        table.append(
+            Damage(path: "/data/meta.json", what: "newer format", expected: .metaDamaged) {
+                $0 = Array(
+                    String(decoding: $0, as: UTF8.self)
+                        .replacing("\"format\": 1", with: "\"format\": 9").utf8)
+                return true
+            })
+        table += damages(
+            of: "/data/producer-ids", missing: nil, wrong: .producerIDsDamaged
+        ).filter { $0.what == "emptied" || $0.what == "filled" || $0.what == "removed" }
+        for damage in table { try expect(damage) }
+    }
+
+    @Test func everyDamageOfTheMarkIsItsFinding() throws {
+        let path = partition + "durable"
+        var table = [
+            Damage(path: path, what: "removed", expected: .markMissing) { _ in false }
+        ]
+        for slot in 0..<2 {
+            for position in [0, 9, 17, 30, 41, 100, 143, 146] {
+                table.append(
+                    Damage(
+                        path: path, what: "slot \(slot) byte \(position) flipped",
+                        expected: .markDamaged
+                    ) { bytes in
+                        bytes[slot * 512 + position] ^= 4
+                        return true
+                    })
+            }
+            table.append(
+                Damage(path: path, what: "slot \(slot) zeroed", expected: .markDamaged) { bytes in
+                    for index in 0..<512 { bytes[slot * 512 + index] = 0 }
+                    return true
+                })
+        }
+        table.append(
+            Damage(path: path, what: "cut after slot 0", expected: .markDamaged) { bytes in
+                bytes.removeLast(512)
+                return true
+            })
+        for damage in table {
+            // With the newer slot gone the older mark counts, and what lies behind it is not
+            // held against anything.
+            try expect(damage)
+        }
+    }
+
+    @Test func everyFlippedBitOfASegmentIsOneFindingThatCoversIt() throws {
+        let original = try makeLog()
+        for base: Int64 in [0, 8, 16] {
+            let path = original.path(base, "log")
+            let good = original.disk.contents(path)!
+            for position in stride(from: 0, to: good.count, by: 5) {
+                let fixture = try makeLog()
+                var bad = good
+                bad[position] ^= UInt8(1 << (position % 8))
+                fixture.disk.setContents(path, bad)
+                let report = try verify(fixture.disk) { $0.isRunning = position % 2 == 0 }
+                #expect(
+                    report.findings.count == 1, "\(base) \(position): \(report.findings)")
+                guard let finding = report.findings.first else { continue }
+                let inBatch = position % 228
+                let expected: Finding.Kind =
+                    switch inBatch {
+                    case 0..<8: .offsetDamaged
+                    case 12..<16: .epochDamaged
+                    default: .batchDamaged
+                    }
+                #expect(finding.kind == expected && finding.path == path)
+                #expect(finding.topic == "events" && finding.partition == 0)
+                let start = try #require(finding.position)
+                #expect(
+                    (start..<start + (finding.byteCount ?? 0)).contains(Int64(position)),
+                    "position \(position): \(finding)")
+                if expected == .batchDamaged {
+                    let offset = base + Int64(position / 228 * 2)
+                    #expect(finding.firstOffset == offset && finding.nextOffset == offset + 2)
+                }
+            }
+        }
+    }
+
+    @Test func everyTruncationIsOneFinding() throws {
+        let original = try makeLog()
+        for base: Int64 in [0, 8, 16] {
+            let path = original.path(base, "log")
+            let good = original.disk.contents(path)!
+            for size in stride(from: 0, to: good.count, by: 23) {
+                for isRunning in [false, true] {
+                    let fixture = try makeLog()
+                    fixture.disk.setContents(path, Array(good[..<size]))
+                    let report = try verify(fixture.disk) { $0.isRunning = isRunning }
+                    #expect(
+                        report.findings.map(\.kind) == [.segmentTruncated],
+                        "\(base) to \(size): \(report.findings)")
+                    #expect(report.findings.first?.position == Int64(size / 228 * 228))
+                    #expect(report.findings.first?.firstOffset == base + Int64(size / 228 * 2))
+                    #expect(report.findings.first?.nextOffset == base + 8)
+                }
+            }
+            let fixture = try makeLog()
+            fixture.disk.setContents(path, good + [UInt8](repeating: 7, count: 100))
+            let report = try verify(fixture.disk)
+            if base == 16 {
+                // Behind the mark: what an unclean stop leaves.
+                #expect(report.isClean && report.notices.map(\.kind) == [.tornTail])
+            } else {
+                #expect(report.findings.map(\.kind) == [.segmentExtended])
+                #expect(report.findings.first?.byteCount == 100)
+            }
+        }
+    }
+
+    @Test func aMissingSegmentIsFoundByItsNeighbours() throws {
+        for base: Int64 in [0, 8, 16] {
+            for isRunning in [false, true] {
+                let fixture = try makeLog()
+                for kind in ["log", "index", "timeindex", "seal", "producers"] {
+                    let path = fixture.path(base, kind)
+                    if fixture.disk.contents(path) != nil { fixture.disk.erase(path) }
+                }
+                let report = try verify(fixture.disk) { $0.isRunning = isRunning }
+                #expect(
+                    report.findings.contains { $0.kind == .segmentMissing },
+                    "\(base): \(report.findings)")
+                let missing = report.findings.first { $0.kind == .segmentMissing }
+                #expect(missing?.firstOffset == base && missing?.nextOffset == base + 8)
+                #expect(report.findings.filter { $0.kind != .producersMissing }.count == 1)
+            }
+        }
+    }
+
+    @Test func swappedAndDoubledBatchesAreFound() throws {
+        let original = try makeLog()
+        let path = original.path(8, "log")
+        let good = original.disk.contents(path)!
+        let size = 228
+        var swapped = good
+        swapped.replaceSubrange(0..<size, with: good[size..<2 * size])
+        swapped.replaceSubrange(size..<2 * size, with: good[0..<size])
+        var doubled = good
+        doubled.replaceSubrange(size..<2 * size, with: good[0..<size])
+        for bad in [swapped, doubled] {
+            original.disk.setContents(path, bad)
+            let report = try verify(original.disk)
+            #expect(report.findings.count >= 1)
+            #expect(report.findings.allSatisfy { $0.path == path })
+        }
+    }
+
+    @Test func recordsThatNoConsumerCanReadAreFound() throws {
+        var fixture = try LogFixture()
+        let log = try fixture.partition()
+        try fixture.append(["good"])
+        // The log does not look into compressed batches: their checksum is right.
+        let batch = Batches.batch(
+            [[UInt8](repeating: 1, count: 300), [2]], timestamp: fixture.now, codec: .lz4)
+        let bad = ByteSlice(filling: batch.count) { buffer in
+            batch.withUnsafeBytes { buffer.copyMemory(from: $0) }
+            buffer[70] ^= 0xFF
+            let checksum = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: buffer[21...]))
+            buffer.storeBytes(of: checksum.bigEndian, toByteOffset: 17, as: UInt32.self)
+            return batch.count
+        }
+        _ = try log.append(bad, now: fixture.now)
+        try fixture.append(["good too"])
+        fixture.directory.commitNow()
+        try fixture.directory.close(now: fixture.now)
+        let report = try verify(fixture.disk)
+        #expect(report.findings.map(\.kind) == [.recordsDamaged])
+        #expect(report.findings.first?.firstOffset == 1 && report.findings.first?.nextOffset == 3)
+        #expect(try verify(fixture.disk) { $0.readsRecords = false }.isClean)
+    }
+
+    @Test(arguments: CompressionCodec.allCases)
+    func recordsAreCountedInEveryCodec(codec: CompressionCodec) throws {
+        var fixture = try LogFixture()
+        let log = try fixture.partition()
+        guard codec.isBuiltIn else { return }
+        for number in 0..<5 {
+            let values = (0...number).map { [UInt8](repeating: UInt8($0), count: 200) }
+            _ = try log.append(
+                Batches.batch(values, timestamp: fixture.now, codec: codec), now: fixture.now)
+        }
+        fixture.directory.commitNow()
+        try fixture.directory.close(now: fixture.now)
+        let report = try verify(fixture.disk)
+        #expect(report.isClean && report.batchCount == 5 && report.recordCount == 15)
+    }
+
+    @Test func whatAnUncleanStopLeavesIsANoticeAndNothingWhileRunning() throws {
+        var fixture = try LogFixture()
+        _ = try fixture.partition()
+        try fixture.append(["durable"])
+        fixture.directory.commitNow()
+        // A mark, and then appends that none covers.
+        fixture.directory.tick(now: fixture.now + 60_000)
+        fixture.directory.commitNow()
+        for name in ["one", "two", "three"] { try fixture.append([name]) }
+        let path = fixture.path(0, "log")
+        var bytes = fixture.disk.contents(path)!
+        bytes[bytes.count - 40] ^= 1
+        fixture.disk.setContents(path, bytes)
+        let running = try verify(fixture.disk) { $0.isRunning = true }
+        #expect(running.isClean && running.notices.isEmpty)
+        let stopped = try verify(fixture.disk)
+        #expect(stopped.isClean && stopped.notices.map(\.kind) == [.tornTail])
+        // Below the mark it is damage, also while the broker runs.
+        bytes[30] ^= 1
+        fixture.disk.setContents(path, bytes)
+        #expect(
+            try verify(fixture.disk) { $0.isRunning = true }.findings.map(\.kind)
+                == [.batchDamaged])
+    }
+
+    @Test func whatWasSetAsideIsListedAndItsCopyVerified() throws {
+        var fixture = try makeLog()
+        let path = fixture.path(8, "log")
+        var bytes = fixture.disk.contents(path)!
+        bytes[300] ^= 1
+        fixture.disk.setContents(path, bytes)
+        try fixture.reopen()
+        _ = try fixture.log.reopen(now: fixture.now, readsEverything: true)
+        fixture.directory.commitNow()
+        try fixture.directory.close(now: fixture.now)
+        fixture.disk.kill()
+        let report = try verify(fixture.disk)
+        #expect(report.isClean, "\(report.findings)")
+        #expect(report.quarantine.count == 1)
+        #expect(report.quarantine.first?.members["kind"]?.string == "corruption")
+        let copy = try #require(fixture.disk.allFiles.first { $0.hasSuffix(".bytes") })
+        fixture.disk.setContents(copy, [1, 2, 3])
+        #expect(try verify(fixture.disk).findings.map(\.kind) == [.quarantineDamaged])
+        fixture.disk.erase(copy)
+        #expect(try verify(fixture.disk).findings.map(\.kind) == [.quarantineDamaged])
+    }
+
+    @Test func aDiskThatDoesNotReadIsAFindingAndTheRestIsRead() throws {
+        let fixture = try makeLog()
+        let first = fixture.disk.operationCount
+        _ = try verify(fixture.disk)
+        let count = fixture.disk.operationCount - first
+        var unreadable = 0
+        for number in 0..<count {
+            fixture.disk.fail(
+                SimulatedDisk.Fault(
+                    operation: fixture.disk.operationCount + number, errno: SystemError.eio))
+            do {
+                let report = try verify(fixture.disk)
+                #expect(!report.isClean, "operation \(number)")
+                if report.findings.contains(where: { $0.kind == .unreadable }) { unreadable += 1 }
+            } catch {
+                guard case .io = error as? LogError else {
+                    Issue.record("operation \(number): \(error)")
+                    continue
+                }
+            }
+        }
+        #expect(unreadable > 20)
+    }
+
+    @Test func jsonSaysEverythingThatTheTextSays() throws {
+        let fixture = try makeLog()
+        let path = fixture.path(8, "log")
+        var bytes = fixture.disk.contents(path)!
+        bytes[300] ^= 1
+        fixture.disk.setContents(path, bytes)
+        let report = try verify(fixture.disk)
+        let json = try JSON(parsing: report.json.text(indent: true))
+        #expect(json["clean"]?.bool == false)
+        let finding = try #require(json["findings"]?.array?.first)
+        #expect(finding["kind"]?.string == "batch-damaged")
+        #expect(finding["path"]?.string == path)
+        #expect(finding["position"]?.int == 228 && finding["bytes"]?.int == 228)
+        #expect(finding["firstOffset"]?.int == 10 && finding["nextOffset"]?.int == 12)
+        #expect(
+            report.findings.first.map { "\($0)" }
+                == "batch-damaged  \(path) position 228, 228 bytes, offsets 10 to 11: "
+                + "no valid batch stands here")
+    }
+}
