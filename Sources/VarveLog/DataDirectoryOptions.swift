@@ -30,6 +30,9 @@ package struct DataDirectoryOptions: Sendable {
         return Self.defaultWorkers
     }
 
+    /// Believe no seal and no mark about the contents of segments: read and verify every batch.
+    package var readsEverything = false
+
     /// The broker's number, kept in meta.json when the directory is made.
     package var nodeID: Int32 = 1
 

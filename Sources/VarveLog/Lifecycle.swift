@@ -25,12 +25,12 @@ extension PartitionLog {
     /// The partition in `directory`, recovered; offline where that fails.
     static func recovered(
         topic: String, partition: Int32, directory: String, configuration: TopicConfiguration,
-        store: LogStore, now: Int64
+        store: LogStore, now: Int64, readsEverything: Bool
     ) -> (PartitionLog, PartitionReport) {
         let log = empty(
             topic: topic, partition: partition, directory: directory,
             configuration: configuration, store: store)
-        return (log, log.recover(now: now, readsEverything: false))
+        return (log, log.recover(now: now, readsEverything: readsEverything))
     }
 
     /// Recovers a partition that went offline and puts it online again.

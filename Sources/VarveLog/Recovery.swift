@@ -25,6 +25,8 @@ struct Recovery {
     private var mark: DurableMark? { markFile.last }
     private var segments: [Segment] = []
     private var producers: RecoveredProducers
+    /// The indexes on disk of the segment that is read whole.
+    private var indexCheck: IndexComparison?
     /// What the directory holds.
     private var names: [String] = []
 
@@ -121,9 +123,25 @@ struct Recovery {
             return
         }
         var (segment, start) = try knownPart(of: base, size: size, nextBase: nextBase)
+        var vouched: VouchedSegment?
+        if readsEverything {
+            vouched = try VouchedSegment(
+                base: base, size: size, seal: seal, mark: mark, isLast: nextBase == nil,
+                directory: directory, store: store)
+        }
+        indexCheck = vouched?.check
+        let findingCount = report.damages.count + report.notes.count
         if start < size {
             try scan(&segment, from: start, size: size, nextBase: nextBase)
         }
+        if let vouched, findingCount == report.damages.count + report.notes.count,
+            let kept = try vouched.confirmed(by: segment, indexCheck, &report.notes)
+        {
+            producers.skip(to: vouched.end, count: kept.producerCountAtEnd)
+            segments.append(kept)
+            return
+        }
+        vouched?.lendTimes(to: &segment)
         if let seal, segment.byteCount < seal.byteCount, segment.nextOffset < seal.nextOffset {
             reportMissing(behind: segment, byteCount: seal.byteCount, nextOffset: seal.nextOffset)
         }
@@ -243,14 +261,17 @@ struct Recovery {
     ) throws(SystemError) -> SegmentScan {
         var scan = SegmentScan()
         var state = try producers.state(behind: segments + [segment])
+        var check = indexCheck
         try scan.run(
             file, from: start, size: size, expecting: segment.nextOffset, below: limit,
             endingAt: end
-        ) { header, _ in
+        ) { header, position in
             segment.note(
                 header, appendTime: now, indexIntervalBytes: configuration.indexIntervalBytes)
             state.note(header, appendTime: now)
+            check?.note(header, at: position)
         }
+        indexCheck = check
         producers.set(state)
         report.bytesScanned += scan.bytesRead
         return scan

@@ -38,7 +38,7 @@ extension TopicDirectory {
             return PartitionLog.recovered(
                 topic: topic.name, partition: Int32(number),
                 directory: "\(topic.directory)/\(number)", configuration: topic.configuration,
-                store: topic.store, now: now)
+                store: topic.store, now: now, readsEverything: options.readsEverything)
         }
         report.partitions = recovered.map(\.1)
         var next = 0
