@@ -36,6 +36,12 @@ struct BatchScanner {
             rebasing: window[from..<min(from + count, windowCount)])
     }
 
+    /// What the header at `position` says, its batch not looked at; nil where it cannot be one.
+    mutating func header(at position: Int64) throws(SystemError) -> RecordBatchHeader? {
+        let head = try bytes(at: position, RecordBatchHeader.byteCount)
+        return try? RecordBatchHeader(parsing: head)
+    }
+
     /// The batch at `position` when it is whole and its checksum right, else nil.
     mutating func batch(at position: Int64) throws(SystemError) -> RecordBatchHeader? {
         let head = try bytes(at: position, RecordBatchHeader.byteCount)
