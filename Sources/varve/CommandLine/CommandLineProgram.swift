@@ -10,6 +10,7 @@ package enum CommandLineProgram {
         + [ProduceCommand.command, ConsumeCommand.command]
         + GroupCommands.commands
         + RetentionCommands.commands
+        + LogCommands.commands
         + [ReplayCommand.command, SearchCommand.command, VersionCommand.command]
 
     /// Runs the command that `words` name and returns the exit status: 0, 1 or 2. Blocks the
