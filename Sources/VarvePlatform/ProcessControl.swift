@@ -9,6 +9,8 @@ package enum ProcessControl {
     package static let hangUp = SIGHUP
     /// SIGKILL, which no process can hold.
     package static let kill = SIGKILL
+    /// SIGSTOP, which no process can hold either.
+    package static let stop = SIGSTOP
 
     /// Blocks SIGTERM, SIGINT and SIGHUP in this thread and all it starts later, so that only
     /// `waitForSignal` sees them, and ignores SIGPIPE. Call it first of all in `main`.
