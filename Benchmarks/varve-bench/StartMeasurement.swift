@@ -9,8 +9,8 @@ import VarveRecords
 /// files drop the page cache in between.
 enum StartMeasurement {
     static let usage = """
-        varve-bench start fill DIR PARTITIONS MEBIBYTES   make so much data in all, stop cleanly
-        varve-bench start crash DIR MEBIBYTES             append so much in all, leave without a stop
+        varve-bench start fill DIR PARTITIONS MEBIBYTES   make data, that much in all, and stop
+        varve-bench start crash DIR MEBIBYTES             append more, leave without a stop
         varve-bench start open DIR                        time a start and a clean stop
         """
 

@@ -24,9 +24,10 @@ extension PartitionLog {
     /// - Parameter now: wall clock, ms since 1970.
     /// - Throws: `.badBatch`, `.invalidRecord`, `.invalidTimestamp`, `.batchTooLarge`,
     ///   `.segmentTooSmall`, `.outOfOrderSequence`, `.invalidProducerEpoch`: the batch is at fault
-    ///   and the log unchanged. `.full`, `.overQuota`: no space, the log is unchanged, try again later. `.io`:
-    ///   the write failed and the partition is offline now; `.poisoned`: it was before.
-    ///   `.closed`, `.unknownTopic`: the directory was closed, or the topic deleted.
+    ///   and the log unchanged. `.full`, `.overQuota`: no space, the log is unchanged, try again
+    ///   later. `.io`: the write failed and the partition is offline now (or, from "open", no
+    ///   file could be opened: nothing changed); `.poisoned`: it was before. `.closed`,
+    ///   `.unknownTopic`: the directory was closed, or the topic deleted.
     package func append(_ batch: ByteSlice, now: Int64) throws(LogError) -> AppendResult {
         let header = try BatchCheck.header(of: batch, now: now)
         do throws(LogError) {

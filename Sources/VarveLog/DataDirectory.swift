@@ -197,6 +197,8 @@ package final class DataDirectory: Sendable {
         try checkOpen()
         guard TopicName.isValid(topic.name) else { throw .invalidTopicName(topic.name) }
         guard self.topic(topic.name) == nil else { throw .topicExists(topic.name) }
+        // The reserve is not for new topics, of which a client could make thousands.
+        if !TopicName.isInternal(topic.name) { try store.reserve.admit() }
         try checkPartitionCount(topic.partitions, adding: topic.partitions, beside: adding)
         return TopicDirectory.Plan(
             name: topic.name, partitions: topic.partitions,
@@ -234,6 +236,7 @@ package final class DataDirectory: Sendable {
             guard total > count else {
                 throw .invalidPartitionCount(total, reason: "there are \(count) already")
             }
+            if !TopicName.isInternal(name) { try store.reserve.admit() }
             try checkPartitionCount(total, adding: total - count)
             try TopicDirectory.addPartitions(
                 topic, total: total, store: store,

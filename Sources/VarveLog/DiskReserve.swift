@@ -10,9 +10,9 @@ internal import VarvePlatform
 /// `ReserveDisk`: where one of them meets ENOSPC a piece of the file is cut off, which the file
 /// system gives back at once, and the call is made again. Appends to ordinary topics do not come
 /// here. They are refused (`.full`) from the first ENOSPC that anybody meets, or a little earlier,
-/// when `tick` finds less than `marginBytes` free: some file systems find out only while syncing,
-/// and that would take partitions offline (I6). They are taken again, without a restart, as soon
-/// as `tick` could make the reserve whole and there is twice the margin free.
+/// when `tick` finds less than half of `marginBytes` free: some file systems find out only while
+/// syncing, and that would take partitions offline (I6). They are taken again, without a restart,
+/// as soon as `tick` could make the reserve whole and has the margin free besides.
 ///
 /// A file set aside, and not a number of bytes to leave free, because other programs fill disks
 /// too and heed no number of ours.
@@ -37,7 +37,8 @@ final class DiskReserve: Sendable {
 
     /// Given up at once at the least: a sync of the file for each record would be too slow.
     private var pieceBytes: Int64 { max(1, min(1 << 20, bytesMax / 16)) }
-    /// What must be free besides the reserve before ordinary appends go on; half of it stops them.
+    /// What must be free besides the reserve for ordinary appends to go on; with half of it they
+    /// are stopped.
     var marginBytes: Int64 { min(16 << 20, bytesMax / 4) }
 
     /// - Parameter disk: the disk itself, not one that comes here for more.
@@ -76,8 +77,11 @@ final class DiskReserve: Sendable {
         } catch {
             logger?.warning("no reserve for a full disk", ["cause": error])
         }
-        let state = state.withLock { $0 }
-        if state.bytes < bytesMax { enterFull("the reserve could not be set aside") }
+        if bytes < bytesMax {
+            enterFull("the reserve could not be set aside")
+        } else {
+            tick()
+        }
     }
 
     /// An earlier start's reserve that is not wanted any more.
@@ -143,7 +147,7 @@ final class DiskReserve: Sendable {
             let free = try disk.freeBytes(directory)
             if !isFull, free < marginBytes / 2 {
                 enterFull("\(free) bytes free")
-            } else if isFull, isWhole, free >= 2 * marginBytes {
+            } else if isFull, isWhole, free >= marginBytes {
                 full.store(false, ordering: .releasing)
                 logger?.warning(
                     "space has returned: appends go on",

@@ -4,6 +4,7 @@ import subprocess
 import time
 
 import confluent_kafka
+import confluent_kafka.admin
 import pytest
 
 from broker import Broker
@@ -32,11 +33,13 @@ def grow(place, size):
 
 
 def test_a_full_disk_refuses_and_goes_on_when_there_is_room(small_disk, request, topic):
-    broker = Broker(small_disk / "broker", {"log.segment.bytes": str(4 << 20)})
+    broker = Broker(small_disk / "broker", {
+        "log.segment.bytes": str(4 << 20), "varve.disk.reserve.bytes": str(8 << 20)})
     request.node.brokers = [broker]
     broker.start()
     try:
         create_topic(broker.bootstrap, topic, 1)
+        create_topic(broker.bootstrap, topic + "-other", 1)
         acknowledged, refused = {}, []
         # One try an event, and no waiting for a disk that does not get room.
         producer = confluent_kafka.Producer({
@@ -59,6 +62,21 @@ def test_a_full_disk_refuses_and_goes_on_when_there_is_room(small_disk, request,
             producer.flush(20)
         assert refused, f"{number} events of 50 kB fit into {BYTES >> 20} MiB"
         assert broker.http("/health")[0] in (200, 503)
+        assert "varve_disk_full 1\n" in broker.http("/metrics")[1]
+
+        # What consumers and operators need goes on: offset commits (their topic is made now, on
+        # the full disk), the deletion of a topic.
+        consumer = confluent_kafka.Consumer({
+            "bootstrap.servers": broker.bootstrap, "group.id": topic + "-group",
+            "enable.auto.commit": False})
+        for offset in range(1, 101):
+            consumer.commit(
+                offsets=[confluent_kafka.TopicPartition(topic, 0, offset)], asynchronous=False)
+        done = consumer.committed([confluent_kafka.TopicPartition(topic, 0)], timeout=20)
+        assert done[0].offset == 100
+        consumer.close()
+        admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": broker.bootstrap})
+        admin.delete_topics([topic + "-other"])[topic + "-other"].result(20)
 
         # Everything acknowledged can be read from the full disk.
         read = ConfluentKafka.read(broker.bootstrap, topic)

@@ -100,6 +100,10 @@ import VarveSimulation
         #expect(throws: LogError.self, "no space has returned") {
             try full.other.append(Batches.batch([[1]]), now: full.fixture.now)
         }
+        #expect(throws: LogError.self, "nor is there room for new topics") {
+            try full.fixture.directory.createTopic(
+                "more", partitions: 1, now: full.fixture.now)
+        }
         full.checkNothingHalfWritten()
         _ = try full.events.trim(to: Int64(taken) - 5, now: full.fixture.now)
         #expect(full.events.startOffset == Int64(taken) - 5)

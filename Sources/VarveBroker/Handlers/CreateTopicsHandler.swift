@@ -20,6 +20,7 @@ enum CreateTopicsHandler: RequestHandler {
             let counts = Dictionary(request.topics.map { ($0.name, 1) }, uniquingKeysWith: +)
             // A name that stands twice is answered once, with an error, as in Kafka.
             var seen: Set<String> = []
+            var plans: [Plan] = []
             for topic in request.topics where seen.insert(topic.name).inserted {
                 var outcome = Outcome()
                 outcome.name = topic.name
@@ -28,67 +29,105 @@ enum CreateTopicsHandler: RequestHandler {
                 } else if request.topics.count > topicsMax {
                     refuse(&outcome, .policyViolation, "more than \(topicsMax) topics at once")
                 } else {
-                    make(topic, isTrial: request.validateOnly, context: context, into: &outcome)
+                    let plan = check(
+                        topic, isTrial: request.validateOnly, context: context, into: &outcome)
+                    if let plan { plans.append(Plan(place: response.topics.count, topic: plan)) }
                 }
                 response.topics.append(outcome)
             }
+            make(plans, context: context, into: &response)
             slot.complete(response)
         }
         return .later
     }
 
-    private static func make(
+    /// A topic to be made, and where its outcome stands in the response.
+    private struct Plan {
+        let place: Int
+        let topic: NewTopic
+    }
+
+    /// What is to be made; nil where that is refused, or was only asked.
+    private static func check(
         _ topic: CreateTopicsRequest.Topic, isTrial: Bool, context: RequestContext,
         into outcome: inout Outcome
-    ) {
+    ) -> NewTopic? {
+        func refuse(_ code: ErrorCode, _ text: String) -> NewTopic? {
+            Self.refuse(&outcome, code, text)
+            return nil
+        }
         let broker = context.broker
         guard DataDirectory.isValidTopicName(topic.name) else {
-            return refuse(&outcome, .invalidTopic, "\(LogError.invalidTopicName(topic.name))")
+            return refuse(.invalidTopic, "\(LogError.invalidTopicName(topic.name))")
         }
         guard !BrokerState.isInternal(topic.name) else {
-            return refuse(&outcome, .invalidTopic, "the broker makes this topic itself")
+            return refuse(.invalidTopic, "the broker makes this topic itself")
         }
         let partitions: Int
         switch partitionCount(topic, broker: broker) {
         case .success(let count): partitions = count
-        case .failure(let problem): return refuse(&outcome, problem.code, problem.text)
+        case .failure(let problem): return refuse(problem.code, problem.text)
         }
         var overrides: [String: String] = [:]
         for config in topic.configs {
             guard let value = config.value else {
-                return refuse(&outcome, .invalidConfig, "\(config.name) has no value")
+                return refuse(.invalidConfig, "\(config.name) has no value")
             }
             overrides[config.name] = value
         }
+        guard isTrial else {
+            return NewTopic(name: topic.name, partitions: partitions, overrides: overrides)
+        }
         do throws(LogError) {
-            let configuration: TopicConfiguration
-            if isTrial {
-                guard broker.directory.topic(topic.name) == nil else {
-                    throw .topicExists(topic.name)
-                }
-                configuration = try TopicConfiguration(
-                    overrides: overrides, defaults: broker.topicDefaults)
-            } else {
-                let made = try broker.directory.createTopic(
-                    topic.name, partitions: partitions, overrides: overrides,
-                    now: broker.clock.wallMilliseconds())
-                outcome.topicId = made.id
-                configuration = made.configuration
-                broker.logger.info(
-                    "created topic", ["topic": topic.name, "partitions": partitions])
+            guard broker.directory.topic(topic.name) == nil else {
+                throw .topicExists(topic.name)
             }
-            outcome.numPartitions = Int32(partitions)
-            outcome.replicationFactor = 1
-            outcome.configs = ConfigEntries.topic(configuration, broker: broker).map { entry in
-                var config = CreateTopicsResponse.Config()
-                config.name = entry.name
-                config.value = entry.value
-                config.configSource = entry.source.rawValue
-                config.readOnly = entry.isReadOnly
-                return config
-            }
+            let configuration = try TopicConfiguration(
+                overrides: overrides, defaults: broker.topicDefaults)
+            describe(configuration, partitions: partitions, broker: broker, into: &outcome)
+            return nil
         } catch {
-            refuse(&outcome, ErrorCode(error), "\(error)")
+            return refuse(ErrorCode(error), "\(error)")
+        }
+    }
+
+    /// Makes what was found right, together: their syncs overlap.
+    private static func make(
+        _ plans: [Plan], context: RequestContext, into response: inout CreateTopicsResponse
+    ) {
+        guard !plans.isEmpty else { return }
+        let broker = context.broker
+        let results = broker.directory.createTopics(
+            plans.map(\.topic), now: broker.clock.wallMilliseconds())
+        for (plan, result) in zip(plans, results) {
+            switch result {
+            case .success(let made):
+                response.topics[plan.place].topicId = made.id
+                describe(
+                    made.configuration, partitions: plan.topic.partitions, broker: broker,
+                    into: &response.topics[plan.place])
+                broker.logger.info(
+                    "created topic",
+                    ["topic": made.name, "partitions": plan.topic.partitions])
+            case .failure(let error):
+                refuse(&response.topics[plan.place], ErrorCode(error), "\(error)")
+            }
+        }
+    }
+
+    private static func describe(
+        _ configuration: TopicConfiguration, partitions: Int, broker: BrokerState,
+        into outcome: inout Outcome
+    ) {
+        outcome.numPartitions = Int32(partitions)
+        outcome.replicationFactor = 1
+        outcome.configs = ConfigEntries.topic(configuration, broker: broker).map { entry in
+            var config = CreateTopicsResponse.Config()
+            config.name = entry.name
+            config.value = entry.value
+            config.configSource = entry.source.rawValue
+            config.readOnly = entry.isReadOnly
+            return config
         }
     }
 

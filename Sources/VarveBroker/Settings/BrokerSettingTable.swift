@@ -123,7 +123,8 @@ extension BrokerSettings {
         .init(
             "varve.disk.reserve.bytes", .long(0...Int64.max), "67108864",
             "Bytes of the disk set aside, so that offset commits, trims and deletes go on when it "
-                + "is full. Produce is refused, retriable, until they are whole again. 0 for none."),
+                + "is full. Produce is refused, retriable, until they are whole again. 0 for "
+                + "none."),
         .init(
             "varve.log.quota.bytes", .long(anyLong), "-1",
             "Bytes of all topics together beyond which Produce is refused, retriable; -1 is no "

@@ -1,0 +1,91 @@
+import Testing
+import VarveLog
+import VarvePlatform
+import VarveRecords
+import VarveSimulation
+
+/// What a start reads of the data: nothing after a clean stop, the tails after a power cut.
+@Suite struct StartTests {
+    /// A hundred partitions of several segments, producers and indexes included.
+    private static func filled() throws -> LogFixture {
+        var fixture = try LogFixture(seed: 4)
+        let logs = try fixture.directory.createTopic(
+            "events", partitions: 100,
+            overrides: ["segment.bytes": "8000", "index.interval.bytes": "1000"],
+            now: fixture.now
+        ).partitions
+        for sequence in 0..<10 {
+            for (index, log) in logs.enumerated() {
+                _ = try log.append(
+                    Batches.batch(
+                        [[UInt8](repeating: 1, count: 1500)], timestamp: fixture.now,
+                        producerID: Int64(index), epoch: 0, sequence: Int32(sequence)),
+                    now: fixture.now)
+            }
+            if sequence == 4 { fixture.directory.commitNow() }
+        }
+        fixture.now += 40_000
+        fixture.directory.tick(now: fixture.now)
+        fixture.directory.commitNow()
+        return fixture
+    }
+
+    private static func touched(_ fixture: LogFixture) -> [String] {
+        fixture.disk.operationLog.filter {
+            $0.hasSuffix(".log") && !$0.contains(" stat ")
+        }
+    }
+
+    @Test func afterACleanStopNoDataIsRead() throws {
+        var fixture = try Self.filled()
+        try fixture.directory.close(now: fixture.now)
+        fixture.disk.kill()
+        fixture.disk.beginLog()
+        try fixture.reopen()
+        #expect(fixture.directory.recovery.partitions.allSatisfy { $0.wasClean })
+        #expect(fixture.directory.recovery.bytesScanned == 0)
+        #expect(Self.touched(fixture) == [], "no segment was so much as opened")
+        let segments = fixture.disk.allFiles.filter { $0.hasSuffix(".log") }.count
+        #expect(segments >= 200)
+        for log in fixture.directory.topic("events")!.partitions {
+            #expect(log.durableEnd == 10)
+        }
+    }
+
+    @Test func afterAPowerCutOnlyTheUnsyncedTailsAreRead() throws {
+        var fixture = try Self.filled()
+        let logs = fixture.directory.topic("events")!.partitions
+        var appended: Int64 = 0
+        for log in logs.prefix(7) {
+            let batch = Batches.batch([[2]], timestamp: fixture.now)
+            _ = try log.append(batch, now: fixture.now)
+            appended += Int64(batch.count)
+        }
+        fixture.directory.commitNow()
+        fixture.disk.powerCut(keep: 0)
+        fixture.disk.beginLog()
+        try fixture.reopen()
+        #expect(fixture.directory.recovery.bytesScanned == appended)
+        let files = Set(Self.touched(fixture).map { $0.split(separator: " ").last! })
+        #expect(files.count == 7, "\(files)")
+        #expect(
+            fixture.directory.topic("events")!.partitions.map(\.durableEnd)
+                == (0..<100).map { $0 < 7 ? 11 : 10 })
+    }
+
+    /// Ten thousand empty partitions cost a start no sync and no open file.
+    @Test func emptyPartitionsCostNoSync() throws {
+        var fixture = try LogFixture()
+        try fixture.directory.createTopic("empty", partitions: 10_000, now: fixture.now)
+        try fixture.directory.close(now: fixture.now)
+        fixture.disk.kill()
+        let syncs = fixture.disk.count(of: .sync)
+        let opens = fixture.disk.count(of: .open)
+        try fixture.reopen()
+        #expect(fixture.directory.topic("empty")?.partitions.count == 10_000)
+        #expect(fixture.disk.count(of: .sync) == syncs)
+        #expect(fixture.disk.count(of: .open) - opens < 10)
+        try fixture.directory.close(now: fixture.now)
+        #expect(fixture.disk.count(of: .sync) == syncs)
+    }
+}
