@@ -286,6 +286,7 @@ struct CompactionFixture {
         let batches = try fixture.log.everything()
         #expect(batches[0].bytes == Batches.stamped(bytes, at: 0))
         #expect(batches.map(\.header.baseOffset) == [0, 2], "the tombstone must outlive it")
+        #expect(try fixture.log.compactionNeed(now: fixture.base.now + 1)?.isDue == false)
     }
 
     @Test func damageIsLeftForRecovery() throws {

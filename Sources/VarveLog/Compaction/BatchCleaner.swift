@@ -79,7 +79,8 @@ struct BatchCleaner {
             let (sum, overflow) = now.addingReportingOverflow(deleteRetentionMilliseconds)
             horizon = overflow ? Int64.max : sum
         }
-        if hasTombstone { lastHorizon = max(lastHorizon, horizon!) }
+        // One that is past and stays for another reason must not make the log due for ever.
+        if hasTombstone, horizon! >= now { lastHorizon = max(lastHorizon, horizon!) }
         if kept.count == records.count, horizon == header.deleteHorizon { return .unchanged }
         do throws(RecordError) {
             let rewritten = try RecordBatch.compacted(
