@@ -10,8 +10,9 @@ public final class Broker: Sendable {
     private let configuration: BrokerConfiguration
     private let settings: BrokerSettings
     private let topicDefaults: TopicConfiguration
-    private let listenEndpoints: [Endpoint]
-    private let advertised: Endpoint?
+    private let listeners: [ListenerAddress]
+    private let advertised: AdvertisedAddresses
+    private let tls: TLSSettings?
     private let httpEndpoint: Endpoint?
     private let disk: any Disk
     private let clock: any Clock
@@ -40,12 +41,11 @@ public final class Broker: Sendable {
         self.configuration = configuration
         settings = try BrokerSettings(configuration.settings)
         topicDefaults = try TopicDefaults.configuration(settings)
-        var endpoints: [Endpoint] = []
-        for address in configuration.listen { endpoints.append(try Self.endpoint(address)) }
-        listenEndpoints = endpoints
-        advertised = try configuration.advertised.map { (text) throws(BrokerError) in
-            try Self.endpoint(text)
-        }
+        var addresses: [ListenerAddress] = []
+        for address in configuration.listen { addresses.append(try ListenerAddress(address)) }
+        listeners = addresses
+        advertised = try AdvertisedAddresses(configuration.advertised, listeners: addresses)
+        tls = try settings.tls(listeners: addresses)
         httpEndpoint = try configuration.http.map { (text) throws(BrokerError) in
             try Self.endpoint(text)
         }
@@ -71,14 +71,15 @@ public final class Broker: Sendable {
 
     /// Opens the data directory, recovering what a crash left, and begins to listen. On return
     /// clients can connect. Does nothing when the broker runs.
-    /// - Throws: `.cannotOpen`, `.cannotListen`, `.noResources`; nothing runs then.
+    /// - Throws: `.cannotOpen`, `.cannotListen`, `.badSetting` for a certificate or key that
+    ///   cannot be used, `.noResources`; nothing runs then.
     public func start() throws(BrokerError) {
         try running.withLock { (running) throws(BrokerError) in
             guard running == nil else { return }
             running = try RunningBroker(
                 plan: RunningBroker.Plan(
-                    dataDirectory: configuration.dataDirectory, listen: listenEndpoints,
-                    advertised: advertised, http: httpEndpoint, settings: settings,
+                    dataDirectory: configuration.dataDirectory, listen: listeners,
+                    advertised: advertised, tls: tls, http: httpEndpoint, settings: settings,
                     topicDefaults: topicDefaults, limits: limits),
                 disk: disk, clock: clock, logger: logger)
         }
@@ -97,7 +98,7 @@ public final class Broker: Sendable {
     }
 
     /// The port of the first Kafka listener; 0 when there is none or the broker does not run.
-    public var port: Int { running.withLock { $0?.state.listeners.first?.port ?? 0 } }
+    public var port: Int { running.withLock { $0?.state.listeners.first?.endpoint.port ?? 0 } }
 
     /// The port of the HTTP server; 0 when there is none or the broker does not run.
     public var httpPort: Int { running.withLock { $0?.httpPort ?? 0 } }

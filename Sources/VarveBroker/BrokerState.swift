@@ -15,7 +15,7 @@ package final class BrokerState: Sendable {
     package let groups: GroupCoordinator
     private let started: Int64
     private let stopping = Atomic<Bool>(false)
-    private let bound = Lock<[Endpoint]>([])
+    private let bound = Lock<[ListenerAddress]>([])
     /// For what takes several syncs.
     let admin = AdminThread()
     let partitionWatches = PartitionWatches()
@@ -32,10 +32,15 @@ package final class BrokerState: Sendable {
     let refusalLines = LogLimiter(linesPerSecond: 10)
     /// Connections open now (`max.connections`).
     let connectionCount: MemoryBudget
+    /// TLS handshakes that have begun and not ended (`varve.ssl.handshakes.max`).
+    let handshakes: MemoryBudget
+    /// What SSL listeners show their clients; nil when there is none.
+    let tls: TLSIdentity?
 
     init(
         settings: BrokerSettings, directory: DataDirectory, topicDefaults: TopicConfiguration,
-        limits: ConnectionLimits? = nil, clock: any Clock, logger: Logger
+        limits: ConnectionLimits? = nil, tls: TLSIdentity? = nil, clock: any Clock,
+        logger: Logger
     ) {
         self.settings = settings
         self.directory = directory
@@ -51,12 +56,14 @@ package final class BrokerState: Sendable {
         frameMemory = MemoryBudget(bytesMax: settings.int("queued.max.request.bytes"))
         responseMemory = MemoryBudget(bytesMax: settings.int("varve.queued.max.response.bytes"))
         connectionCount = MemoryBudget(bytesMax: settings.int("max.connections"))
+        handshakes = MemoryBudget(bytesMax: settings.int("varve.ssl.handshakes.max"))
+        self.tls = tls
     }
 
     /// Where clients reach this broker: each listener's address with the port it really has.
-    var listeners: [Endpoint] { bound.withLock { $0 } }
+    var listeners: [ListenerAddress] { bound.withLock { $0 } }
 
-    func addListener(_ endpoint: Endpoint) { bound.withLock { $0.append(endpoint) } }
+    func addListener(_ address: ListenerAddress) { bound.withLock { $0.append(address) } }
 
     var uptimeMilliseconds: Int64 { clock.monotonicMilliseconds() - started }
 

@@ -20,6 +20,8 @@ final class HousekeepingThread: @unchecked Sendable {
             let reopenInterval = broker.settings.integer("varve.reopen.interval.ms")
             var nextReopen = start + reopenInterval
             let isReopening = Lock(false)
+            let reloadInterval = broker.settings.integer("varve.ssl.reload.interval.ms")
+            var nextReload = start + reloadInterval
             while isStopping.wait(
                 timeoutMilliseconds: Self.tickMilliseconds, { $0 ? true : nil }) == nil
             {
@@ -37,6 +39,11 @@ final class HousekeepingThread: @unchecked Sendable {
                 if reopenInterval > 0 && now >= nextReopen {
                     nextReopen = now + reopenInterval
                     Self.reopenOffline(broker, isReopening)
+                }
+                if reloadInterval > 0 && now >= nextReload, let tls = broker.tls {
+                    nextReload = now + reloadInterval
+                    // Reads files: not on this thread.
+                    broker.admin.run { tls.reload(now: wall, logger: broker.logger) }
                 }
             }
         }

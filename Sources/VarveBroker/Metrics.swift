@@ -25,6 +25,9 @@ package final class Metrics: Sendable {
     package let connectionsRefused = Counter()
     /// Closed for being idle, for half a request, or for not reading.
     package let connectionsTimedOut = Counter()
+    /// TLS handshakes that came to their end, and those that failed.
+    package let handshakes = Counter()
+    package let handshakesFailed = Counter()
     /// Connections closed because of what they sent.
     package let requestsRefused = Counter()
     /// Times a large request had to wait for memory.

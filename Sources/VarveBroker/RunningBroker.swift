@@ -6,8 +6,9 @@ final class RunningBroker: Sendable {
     /// What a start needs, checked.
     struct Plan {
         let dataDirectory: String
-        let listen: [Endpoint]
-        let advertised: Endpoint?
+        let listen: [ListenerAddress]
+        let advertised: AdvertisedAddresses
+        let tls: TLSSettings?
         let http: Endpoint?
         let settings: BrokerSettings
         let topicDefaults: TopicConfiguration
@@ -32,8 +33,9 @@ final class RunningBroker: Sendable {
     ) throws(BrokerError) {
         self.logger = logger
         // Sockets first: a port that is taken must not cost a recovery.
+        let tls = try Self.identity(plan.tls, now: clock.wallMilliseconds(), logger: logger)
         var bound: [Bound] = []
-        for endpoint in plan.listen { bound.append(try Self.listen(endpoint)) }
+        for address in plan.listen { bound.append(try Self.listen(address.endpoint)) }
         let boundHTTP = try plan.http.map { (endpoint) throws(BrokerError) in
             try Self.listen(endpoint)
         }
@@ -41,7 +43,7 @@ final class RunningBroker: Sendable {
         let directory = try Self.open(plan, disk: disk, clock: clock, logger: logger)
         let state = BrokerState(
             settings: plan.settings, directory: directory, topicDefaults: plan.topicDefaults,
-            limits: plan.limits, clock: clock, logger: logger)
+            limits: plan.limits, tls: tls, clock: clock, logger: logger)
         self.state = state
         self.loops = loops
         // Before the first request: a group that is not there yet would be taken for none.
@@ -49,7 +51,7 @@ final class RunningBroker: Sendable {
         do throws(SystemError) {
             for (index, listener) in bound.enumerated() {
                 try Self.serveKafka(
-                    listener, on: loops[index % loops.count], loops: loops, plan: plan,
+                    listener, plan.listen[index].security, on: loops[index % loops.count], loops: loops, plan: plan,
                     state: state)
             }
             if let boundHTTP { try Self.serveHTTP(boundHTTP, loop: loops[0], state: state) }
@@ -61,7 +63,7 @@ final class RunningBroker: Sendable {
         housekeeping = HousekeepingThread(state)
         compaction = CompactionThread(state)
         for loop in loops { loop.start() }
-        for endpoint in state.listeners { logger.info("listening", ["address": endpoint]) }
+        for address in state.listeners { logger.info("listening", ["address": address]) }
         if let http = plan.http {
             logger.info("serving HTTP", ["address": Endpoint(host: http.host, port: httpPort)])
         }
@@ -190,13 +192,14 @@ final class RunningBroker: Sendable {
     }
 
     private static func serveKafka(
-        _ bound: Bound, on loop: EventLoop, loops: [EventLoop], plan: Plan, state: BrokerState
+        _ bound: Bound, _ security: ListenerAddress.Security, on loop: EventLoop, loops: [EventLoop], plan: Plan, state: BrokerState
     ) throws(SystemError) {
         guard let socket = bound.socket.take() else { return }
         let own = Endpoint(host: bound.host, port: bound.port)
-        let advertised = plan.advertised
+        let advertised = plan.advertised[security]
+        let tls = security == .ssl ? state.tls : nil
         let isWildcard = ["0.0.0.0", "::", "*"].contains(bound.host)
-        state.addListener(own)
+        state.addListener(ListenerAddress(own, security))
         _ = try Listener(
             socket: socket, loop: loop, loops: loops, broker: state,
             connections: state.connectionCount
@@ -204,8 +207,15 @@ final class RunningBroker: Sendable {
             let here =
                 advertised
                 ?? (isWildcard ? Endpoint(host: socket.localHost, port: own.port) : own)
+            if tls != nil, !state.handshakes.reserve(1),
+                !Connection.closeOldestHandshake(on: loop) || !state.handshakes.reserve(1)
+            {
+                state.metrics.connectionsRefused.add(1)
+                state.connectionCount.release(1)
+                return
+            }
             let connection = Connection(
-                socket: socket, advertised: here, loop: loop, broker: state)
+                socket: socket, advertised: here, tls: tls?.context, loop: loop, broker: state)
             do throws(SystemError) {
                 try loop.add(connection, token: connection.token)
             } catch {

@@ -117,7 +117,7 @@ struct BrokerTests {
                 dataDirectory: directory, listen: ["127.0.0.1:0", "127.0.0.1:0"]),
             disk: PosixDisk(), clock: SystemClock(), logger: Logger("test", sink: { _ in }))
         try broker.start()
-        let ports = try broker.state().listeners.map(\.port)
+        let ports = try broker.state().listeners.map(\.endpoint.port)
         #expect(Set(ports).count == 2)
         for port in ports {
             let node = try TestClient(port: port).ask(metadata([])).brokers[0]

@@ -37,7 +37,8 @@
                 // Pieces of all sizes, some empty, more than the socket's buffers hold.
                 var random = Generator(seed: seed)
                 let pieces = (0..<30).map { _ in
-                    let count = random.int(0...2) == 0 ? random.int(0...200_000) : random.int(0...90)
+                    let bytesMax = random.int(0...2) == 0 ? 200_000 : 90
+                    let count = random.int(0...bytesMax)
                     let start = random.int(0...255)
                     return ByteSlice((0..<count).map { UInt8(truncatingIfNeeded: start &+ $0) })
                 }

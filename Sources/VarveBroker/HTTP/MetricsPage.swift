@@ -186,6 +186,18 @@ enum MetricsPage {
         counter(
             "varve_requests_refused_total", "Connections closed for what they sent.",
             metrics.requestsRefused)
+        if let tls = broker.tls {
+            counter(
+                "varve_tls_handshakes_total", "TLS handshakes that came to their end.",
+                metrics.handshakes)
+            counter(
+                "varve_tls_handshakes_failed_total", "TLS handshakes that failed.",
+                metrics.handshakesFailed)
+            gauge(
+                "varve_tls_certificate_not_after_seconds",
+                "When the broker's certificate ends, in seconds since 1970.",
+                Int((tls.context.notAfter ?? 0) / 1000))
+        }
         page.metric("varve_requests_total", "counter", "Requests taken, by API.")
         for (api, _) in AdvertisedVersions.served {
             page.sample("varve_requests_total", ["api": api.name], metrics.requestCount(api))

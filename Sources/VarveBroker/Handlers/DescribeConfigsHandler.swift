@@ -77,6 +77,7 @@ enum DescribeConfigsHandler: RequestHandler {
         config.name = entry.name
         config.value = entry.value
         config.readOnly = entry.isReadOnly
+        config.isSensitive = entry.isSensitive
         config.configSource = entry.source.rawValue
         config.isDefault = entry.source == .standard
         config.configType = entry.type

@@ -11,7 +11,11 @@ final class Connection: Channel {
     /// Why a connection ends.
     enum CloseReason {
         case peerClosed
-        case failed(SystemError)
+        case failed(TLSError)
+        /// The two sides did not come to terms on TLS.
+        case handshake(TLSError)
+        /// The handshake took too long.
+        case halfHandshake
         case frame(FrameError)
         /// The request's bytes or its handling; the text goes to the log.
         case request(String)
@@ -35,7 +39,7 @@ final class Connection: Channel {
     let peerHost: String
     /// Where this client reaches this broker.
     let advertised: Endpoint
-    private let socket: Socket
+    private var stream: SocketStream
     private unowned let loop: EventLoop
     private let broker: BrokerState
     private let limits: ConnectionLimits
@@ -51,6 +55,10 @@ final class Connection: Channel {
     private var interest: Poller.Interest = .read
     private var isProcessing = false
     private var isFlushQueued = false
+    private var isResumeQueued = false
+    /// Whether this connection counts among the unfinished handshakes.
+    private var holdsHandshake: Bool
+    private let opened: Int64
     private var isClosed = false
     private var hasEnded = false
     private var isDraining = false
@@ -60,14 +68,19 @@ final class Connection: Channel {
     private var endActions: [UInt64: (End) -> Void] = [:]
     private var nextEndAction: UInt64 = 0
 
-    var descriptor: Int32 { socket.descriptor }
+    var descriptor: Int32 { stream.descriptor }
 
+    /// - Parameter tls: what the client's handshake is answered with; nil for a plain listener.
+    ///   The connection then has a place in `BrokerState.handshakes`, which it gives back.
     init(
-        socket: consuming Socket, advertised: Endpoint, loop: EventLoop, broker: BrokerState
+        socket: consuming Socket, advertised: Endpoint, tls: TLSContext? = nil, loop: EventLoop,
+        broker: BrokerState
     ) {
         peerHost = socket.peer
         self.advertised = advertised
-        self.socket = socket
+        stream = SocketStream(socket, serving: tls)
+        holdsHandshake = tls != nil
+        opened = loop.now
         token = loop.makeToken()
         self.loop = loop
         self.broker = broker
@@ -84,8 +97,11 @@ final class Connection: Channel {
     // MARK: - In
 
     func ready(readable: Bool, writable: Bool) {
-        if writable && !unsent.isEmpty { flush() }
-        guard readable, !isClosed else { return }
+        guard stream.isEstablished else { return shake() }
+        // Within TLS the one may wait for the other.
+        let (mayRead, mayWrite) = stream.progress(readable: readable, writable: writable)
+        if mayWrite && !unsent.isEmpty { flush() }
+        guard mayRead, !isClosed else { return }
         // With reads paused only an error or a full hang-up is reported, again and again.
         guard interest.contains(.read) else {
             if !writable { return }
@@ -95,10 +111,52 @@ final class Connection: Channel {
         process()
     }
 
+    func resume() {
+        isResumeQueued = false
+        guard !isClosed, interest.contains(.read) else { return }
+        receive()
+        process()
+    }
+
+    /// Goes on with the TLS handshake.
+    private func shake() {
+        do throws(TLSError) {
+            if let wanted = try stream.handshake() {
+                guard wanted != interest else { return }
+                interest = wanted
+                return loop.setInterest(wanted, of: self, token: token)
+            }
+        } catch {
+            return close(.handshake(error))
+        }
+        endHandshake()
+        lastActivity = loop.now
+        broker.metrics.handshakes.add()
+        broker.logger.debug("TLS session", ["peer": peerHost, "session": stream.summary])
+        receive()
+        process()
+    }
+
+    private func endHandshake() {
+        if holdsHandshake { broker.handshakes.release(1) }
+        holdsHandshake = false
+    }
+
+    /// Closes the oldest unfinished handshake on `loop`, so that clients that begin one and never
+    /// end it keep nobody out (I8). False when there is none.
+    static func closeOldestHandshake(on loop: EventLoop) -> Bool {
+        let oldest = loop.firstChannel { ($0 as? Connection)?.holdsHandshake ?? false }
+        guard let oldest, let connection = loop.channel(oldest) as? Connection else {
+            return false
+        }
+        connection.close(.halfHandshake)
+        return true
+    }
+
     private func receive() {
         // A few reads a turn, so that one busy client does not starve the others of its loop.
         for _ in 0..<4 where !isClosed && !hasEnded && canRead {
-            do throws(SystemError) {
+            do throws(TLSError) {
                 guard let count = try readOnce() else { return }
                 if count == 0 {
                     hasEnded = true
@@ -116,18 +174,18 @@ final class Connection: Channel {
     }
 
     /// Bytes read; 0 at the peer's end, nil when none are there (or the connection was closed).
-    private func readOnce() throws(SystemError) -> Int? {
+    private func readOnce() throws(TLSError) -> Int? {
         let begun = assembler.begunCount
         var count: Int?
         if assembler.missingCount > 0 {
             guard reserveForFrame() else { return nil }
-            try assembler.fill(into: &frames) { (buffer) throws(SystemError) in
-                count = try socket.read(into: buffer)
+            try assembler.fill(into: &frames) { (buffer) throws(TLSError) in
+                count = try stream.read(into: buffer)
                 return count ?? 0
             }
             if assembler.missingCount == 0 { frameMemory.release() }
         } else {
-            count = try socket.read(into: loop.scratch)
+            count = try stream.read(into: loop.scratch)
             guard let count else { return nil }
             do throws(FrameError) {
                 try assembler.consume(
@@ -236,8 +294,8 @@ final class Connection: Channel {
         isFlushQueued = false
         guard !isClosed else { return }
         if !unsent.isEmpty {
-            do throws(SystemError) {
-                let count = try unsent.send(to: socket)
+            do throws(TLSError) {
+                let count = try unsent.send(to: stream)
                 if count > 0 { took(count) }
             } catch {
                 return close(.failed(error))
@@ -258,10 +316,13 @@ final class Connection: Channel {
     }
 
     private func updateInterest() {
-        guard !isClosed else { return }
-        var wanted: Poller.Interest = []
-        if canRead && !hasEnded { wanted.insert(.read) }
-        if !unsent.isEmpty { wanted.insert(.write) }
+        guard !isClosed, stream.isEstablished else { return }
+        let isReading = canRead && !hasEnded
+        if isReading && stream.mayHaveMore && !isResumeQueued {
+            isResumeQueued = true
+            loop.resumeLater(token)
+        }
+        let wanted = stream.interest(reading: isReading, writing: !unsent.isEmpty)
         guard wanted != interest else { return }
         interest = wanted
         loop.setInterest(wanted, of: self, token: token)
@@ -270,6 +331,10 @@ final class Connection: Channel {
     // MARK: - The end
 
     func sweep(now: Int64) {
+        guard stream.isEstablished else {
+            if now - opened >= limits.handshakeMilliseconds { close(.halfHandshake) }
+            return
+        }
         if !unsent.isEmpty && now - lastSendProgress >= limits.stalledMilliseconds {
             return close(.stalled)
         }
@@ -298,16 +363,33 @@ final class Connection: Channel {
         guard !isClosed else { return }
         isClosed = true
         switch reason {
+        case .failed(.session(_, let reason)): refused("the TLS session broke: \(reason)")
         case .peerClosed, .stopping, .failed: break
+        case .handshake(let error): refusedHandshake(error)
+        case .frame(let error) where error.looksLikeTLS && !stream.isSecure:
+            refused(
+                "a TLS handshake on a plain listener: the client wants "
+                    + "security.protocol=PLAINTEXT, or an SSL:// listener's port")
         case .frame(let error):
             refused("not a Kafka request: \(error)")
         case .request(let text):
             refused(text)
-        case .idle, .halfRequest, .stalled:
+        case .idle, .halfRequest, .halfHandshake, .stalled:
             broker.metrics.connectionsTimedOut.add(1)
             broker.logger.debug("closed: no progress", ["peer": peerHost, "reason": "\(reason)"])
         }
         loop.remove(token)
+    }
+
+    private func refusedHandshake(_ error: TLSError) {
+        broker.metrics.handshakesFailed.add()
+        // Who comes and goes without a word is a port scan or a health check.
+        if error.isRetriable {
+            broker.logger.debug("TLS handshake failed", ["peer": peerHost, "error": error])
+        } else if let omitted = broker.refusalLines.admit(now: loop.now) {
+            broker.logger.info(
+                "TLS handshake failed", ["peer": peerHost, "error": error, "omitted": omitted])
+        }
     }
 
     private func refused(_ reason: String) {
@@ -325,7 +407,8 @@ final class Connection: Channel {
         unsent = SendQueue()
         responses = ResponseQueue()
         // What is parked may keep this object for a while; the peer need not wait for that.
-        socket.shutdown()
+        stream.close()
+        endHandshake()
         broker.connectionCount.release(1)
         broker.metrics.connectionsOpen.add(-1)
         let actions = endActions

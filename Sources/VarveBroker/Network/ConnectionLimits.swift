@@ -8,6 +8,8 @@ struct ConnectionLimits: Sendable {
     /// come takes at `requestBytesPerSecondMin`: a slow line passes, one byte a minute does not.
     var requestMilliseconds: Int64 = 30_000
     var requestBytesPerSecondMin: Int64 = 16 << 10
+    /// A TLS handshake has so long (`varve.ssl.handshake.ms`).
+    var handshakeMilliseconds: Int64 = 10_000
     /// Close a connection that took none of its responses' bytes for so long.
     var stalledMilliseconds: Int64 = 30_000
     /// After the peer's last byte, answers under way have so long to leave.
@@ -25,5 +27,6 @@ struct ConnectionLimits: Sendable {
     init(_ settings: BrokerSettings) {
         frameBytesMax = settings.int("socket.request.max.bytes")
         idleMillisecondsMax = settings.integer("connections.max.idle.ms")
+        handshakeMilliseconds = settings.integer("varve.ssl.handshake.ms")
     }
 }

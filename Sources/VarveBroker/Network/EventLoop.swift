@@ -12,10 +12,16 @@ protocol Channel: AnyObject {
     func sweep(now: Int64)
     /// Called at the end of a turn in which `EventLoop.flushLater` named this channel.
     func flush()
+    /// Called in the turn after `EventLoop.resumeLater` named this channel.
+    func resume()
     /// The broker stops: take nothing new, finish what is under way, then close.
     func drain()
     /// The loop has let the channel go. The descriptor closes with the last reference.
     func channelClosed()
+}
+
+extension Channel {
+    func resume() {}
 }
 
 /// One thread that serves many sockets, and the mailbox through which other threads reach it.
@@ -41,6 +47,7 @@ package final class EventLoop: @unchecked Sendable {
     private var channels: [UInt64: any Channel] = [:]
     private var nextToken: UInt64 = 1
     private var toFlush: [UInt64] = []
+    private var toResume: [UInt64] = []
     private var timers = TimerQueue()
     private var running = true
     private var nextSweep: Int64 = 0
@@ -134,6 +141,10 @@ package final class EventLoop: @unchecked Sendable {
     /// completions produced leaves in one system call.
     func flushLater(_ token: UInt64) { toFlush.append(token) }
 
+    /// Calls `resume` of the channel once in the next turn, which comes at once: for bytes that the
+    /// channel holds itself, of which the poller cannot know.
+    func resumeLater(_ token: UInt64) { toResume.append(token) }
+
     /// Runs `action` on this loop at `deadline` (monotonic milliseconds) or soon after.
     func addTimer(at deadline: Int64, _ action: @escaping () -> Void) -> UInt64 {
         timers.add(at: deadline, action)
@@ -152,10 +163,11 @@ package final class EventLoop: @unchecked Sendable {
         while running {
             asleep.store(true, ordering: .sequentiallyConsistent)
             // A job posted before `asleep` was set did not wake us: look before sleeping.
-            let isIdle = mailbox.withLock { $0.isEmpty }
+            let isIdle = mailbox.withLock { $0.isEmpty } && toResume.isEmpty
             wait(milliseconds: isIdle ? untilNextTimer() : 0)
             asleep.store(false, ordering: .sequentiallyConsistent)
             now = clock.monotonicMilliseconds()
+            resumeAll()
 
             mailbox.withLock { swap(&$0, &jobs) }
             for job in jobs { job() }
@@ -188,6 +200,13 @@ package final class EventLoop: @unchecked Sendable {
         for token in tokens { channels[token]?.flush() }
         tokens.removeAll(keepingCapacity: true)
         if toFlush.isEmpty { swap(&tokens, &toFlush) }
+    }
+
+    private func resumeAll() {
+        guard !toResume.isEmpty else { return }
+        let tokens = toResume
+        toResume = []
+        for token in tokens { channels[token]?.resume() }
     }
 
     private func untilNextTimer() -> Int32 {

@@ -4,6 +4,12 @@ internal import VarvePlatform
 enum FrameError: Error, Equatable {
     /// The length prefix says less than a request header, or more than `bytesMax`.
     case badLength(Int, bytesMax: Int)
+
+    /// The length is the beginning of a TLS handshake record: type 22, version 3.x (RFC 8446
+    /// section 5.1).
+    var looksLikeTLS: Bool {
+        if case .badLength(let length, _) = self { length >> 16 == 0x1603 } else { false }
+    }
 }
 
 /// Cuts a stream of bytes into frames: a big-endian Int32 length, then so many bytes.

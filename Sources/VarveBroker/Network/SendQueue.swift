@@ -17,11 +17,11 @@ struct SendQueue {
         byteCount += piece.count
     }
 
-    /// Hands to `socket` what it takes now; returns the bytes taken.
-    mutating func send(to socket: borrowing Socket) throws(SystemError) -> Int {
+    /// Hands to `stream` what it takes now; returns the bytes taken.
+    mutating func send(to stream: borrowing SocketStream) throws(TLSError) -> Int {
         var total = 0
         while head < pieces.count {
-            let count = try socket.write(pieces[head...], from: offset)
+            let count = try stream.write(pieces[head...], from: offset)
             if count == 0 { break }
             total += count
             drop(count)

@@ -14,12 +14,14 @@ enum ConfigEntries {
         let value: String?
         let source: Source
         let isReadOnly: Bool
+        /// It has a value that is not shown.
+        var isSensitive = false
         /// The wire's number of the type (KIP-569).
         let type: Int8
         let documentation: String
         /// What would count if the values before were not set, nearest first; the value itself
         /// stands first.
-        let synonyms: [(name: String, value: String, source: Source)]
+        let synonyms: [(name: String, value: String?, source: Source)]
     }
 
     private enum WireType {
@@ -29,13 +31,14 @@ enum ConfigEntries {
         static let long: Int8 = 5
         static let double: Int8 = 6
         static let list: Int8 = 7
+        static let password: Int8 = 9
     }
 
     /// Every configuration of a topic, by name.
     static func topic(_ configuration: TopicConfiguration, broker: BrokerState) -> [Entry] {
         TopicConfiguration.definitions.map { definition in
             let name = definition.name
-            var synonyms: [(name: String, value: String, source: Source)] = []
+            var synonyms: [(name: String, value: String?, source: Source)] = []
             if let own = configuration.overrides[name] { synonyms.append((name, own, .topic)) }
             if let setting = TopicDefaults.source(of: name, in: broker.settings) {
                 synonyms.append((setting, broker.topicDefaults.value(of: name), .broker))
@@ -61,8 +64,10 @@ enum ConfigEntries {
     static func broker(_ settings: BrokerSettings) -> [Entry] {
         BrokerSettings.definitions.sorted { $0.name < $1.name }.map { definition in
             let name = definition.name
-            var synonyms: [(name: String, value: String, source: Source)] = []
-            if let set = settings.overrides[name] { synonyms.append((name, set, .broker)) }
+            var synonyms: [(name: String, value: String?, source: Source)] = []
+            if let set = settings.overrides[name] {
+                synonyms.append((name, definition.isSensitive ? nil : set, .broker))
+            }
             synonyms.append((name, definition.defaultValue, .standard))
             let type: Int8 =
                 switch definition.kind {
@@ -72,11 +77,12 @@ enum ConfigEntries {
                 case .double: WireType.double
                 case .string, .choice: WireType.string
                 case .list: WireType.list
+                case .password: WireType.password
                 }
-            let value = settings.value(of: name)
+            let value = definition.isSensitive ? "" : settings.value(of: name)
             return Entry(
                 name: name, value: value.isEmpty ? nil : value, source: synonyms[0].source,
-                isReadOnly: true, type: type, documentation: definition.documentation,
+                isReadOnly: true, isSensitive: definition.isSensitive, type: type, documentation: definition.documentation,
                 synonyms: synonyms)
         }
     }

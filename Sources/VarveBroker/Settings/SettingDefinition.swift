@@ -13,7 +13,12 @@ package struct SettingDefinition: Sendable {
         case choice([String])
         /// Comma-separated words.
         case list
+        /// A secret, never shown.
+        case password
     }
+
+    /// Whether the value is never shown, in answers or anywhere else.
+    package var isSensitive: Bool { kind == .password }
 
     package let name: String
     package let kind: Kind
@@ -45,7 +50,7 @@ package struct SettingDefinition: Sendable {
         case .choice(let words):
             return words.contains(value)
                 ? nil : "expected one of " + words.joined(separator: ", ")
-        case .string, .list:
+        case .string, .list, .password:
             return nil
         }
     }

@@ -98,6 +98,15 @@ package struct SocketStream: ~Copyable, Sendable {
         return interest
     }
 
+    /// What a readiness of the socket lets the owner go on with.
+    package func progress(readable: Bool, writable: Bool) -> (read: Bool, write: Bool) {
+        guard let session else { return (readable, writable) }
+        return (
+            readable || writable && session.readWaitsForWrite,
+            writable || readable && session.writeWaitsForRead
+        )
+    }
+
     /// Whether bytes may wait inside, of which the poller knows nothing: read once more.
     package var mayHaveMore: Bool { session?.mayHaveMore ?? false }
 

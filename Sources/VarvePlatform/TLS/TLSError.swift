@@ -10,6 +10,9 @@ package enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
     case configuration(subject: String, reason: String)
     /// The peer and this side did not come to terms; no byte of the application's was exchanged.
     case handshake(peer: String, reason: String)
+    /// The peer ended the connection before the handshake was done. It may be stopping, or may not
+    /// like what it was shown.
+    case ended(peer: String, reason: String)
     /// The session broke after its handshake: a damaged record, a broken rule of the protocol.
     case session(peer: String, reason: String)
 
@@ -20,7 +23,16 @@ package enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
         case .io(let error): "\(error)"
         case .configuration(let subject, let reason): "\(subject): \(reason)"
         case .handshake(let peer, let reason): "TLS handshake with \(peer): \(reason)"
+        case .ended(let peer, let reason): "TLS handshake with \(peer): \(reason)"
         case .session(let peer, let reason): "TLS session with \(peer): \(reason)"
+        }
+    }
+
+    /// The same may succeed later without anyone changing anything.
+    package var isRetriable: Bool {
+        switch self {
+        case .io, .ended: true
+        case .notBuiltIn, .configuration, .handshake, .session: false
         }
     }
 

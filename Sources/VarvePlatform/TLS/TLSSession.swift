@@ -236,7 +236,7 @@
                 return .handshake(peer: peer, reason: other)
             }
             if kind != SSL_ERROR_SSL || channel.pointee.hasEnded {
-                return .handshake(
+                return .ended(
                     peer: peer,
                     reason: "it closed the connection during the handshake"
                         + (context.isServer

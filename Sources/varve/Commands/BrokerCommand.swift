@@ -6,10 +6,11 @@ enum BrokerCommand {
     private static let data = Option(
         "--data", "-d", value: "DIR", help: "the data directory; made when there is none")
     private static let listen = Option(
-        "--listen", "-l", value: "HOST:PORT", repeats: true,
-        help: "where to serve Kafka; 127.0.0.1:9092 by default")
+        "--listen", "-l", value: "ADDRESS", repeats: true,
+        help: "where to serve Kafka, HOST:PORT or SSL://HOST:PORT; 127.0.0.1:9092 by default")
     private static let advertised = Option(
-        "--advertised", value: "HOST:PORT", help: "what to tell clients to connect to")
+        "--advertised", value: "ADDRESS", repeats: true,
+        help: "what to tell clients to connect to, HOST:PORT or SSL://HOST:PORT")
     private static let http = Option(
         "--http", value: "HOST:PORT", help: "where to serve metrics, health and status")
     private static let set = Option(
@@ -23,7 +24,9 @@ enum BrokerCommand {
             + "flags win over the file. SIGTERM and SIGINT stop it cleanly.",
         options: [data, listen, advertised, http, set, .config, .logLevel, .parent],
         examples: [
-            "varve broker --data /var/lib/varve --listen 0.0.0.0:9092 --http 127.0.0.1:9644"
+            "varve broker --data /var/lib/varve --listen 0.0.0.0:9092 --http 127.0.0.1:9644",
+            "varve broker --data /var/lib/varve --listen SSL://0.0.0.0:9093 "
+                + "--set ssl.keystore.location=/etc/varve/broker.pem",
         ], run: run)
 
     @Sendable private static func run(_ arguments: Arguments) async throws(CommandError) {
@@ -70,12 +73,12 @@ enum BrokerCommand {
         }
         var settings = file?.settings ?? [:]
         settings.merge(try arguments.pairs(set)) { $1 }
-        _ = try arguments.endpoint(listen)
         let addresses = arguments.strings(listen)
+        let told = arguments.strings(advertised)
         return BrokerConfiguration(
             dataDirectory: directory,
             listen: addresses.isEmpty ? file?.listen ?? ["127.0.0.1:9092"] : addresses,
-            advertised: arguments.string(advertised) ?? file?.advertised,
+            advertised: told.isEmpty ? file?.advertised : told.joined(separator: ","),
             http: arguments.string(http) ?? file?.http, settings: settings)
     }
 }
