@@ -53,6 +53,8 @@ final class Connection: Channel {
     private var unsent = SendQueue()
 
     private var interest: Poller.Interest = .read
+    /// Whether more bytes are wanted; what for the socket is watched, TLS has a word in.
+    private var isReading = true
     private var isProcessing = false
     private var isFlushQueued = false
     private var isResumeQueued = false
@@ -103,7 +105,7 @@ final class Connection: Channel {
         if mayWrite && !unsent.isEmpty { flush() }
         guard mayRead, !isClosed else { return }
         // With reads paused only an error or a full hang-up is reported, again and again.
-        guard interest.contains(.read) else {
+        guard isReading else {
             if !writable { return }
             return close(.peerClosed)
         }
@@ -113,7 +115,7 @@ final class Connection: Channel {
 
     func resume() {
         isResumeQueued = false
-        guard !isClosed, interest.contains(.read) else { return }
+        guard !isClosed, isReading else { return }
         receive()
         process()
     }
@@ -317,7 +319,7 @@ final class Connection: Channel {
 
     private func updateInterest() {
         guard !isClosed, stream.isEstablished else { return }
-        let isReading = canRead && !hasEnded
+        isReading = canRead && !hasEnded
         if isReading && stream.mayHaveMore && !isResumeQueued {
             isResumeQueued = true
             loop.resumeLater(token)
@@ -339,7 +341,7 @@ final class Connection: Channel {
             return close(.stalled)
         }
         if hasEnded && now - lastActivity >= limits.lingerMilliseconds { return close(.peerClosed) }
-        if assembler.isInsideFrame && !isStarved && interest.contains(.read) {
+        if assembler.isInsideFrame && !isStarved && isReading {
             let earned =
                 Int64(assembler.receivedCount) * 1000 / limits.requestBytesPerSecondMin
             if now - frameBegan >= limits.requestMilliseconds + earned {

@@ -48,14 +48,14 @@ package struct ListenerAddress: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// What clients of each kind of listener are told to come to (`advertised.listeners`).
-struct AdvertisedAddresses: Sendable {
+package struct AdvertisedAddresses: Sendable {
     private var endpoints: [ListenerAddress.Security: Endpoint] = [:]
 
     /// Reads `text`, addresses with commas between them. One without a protocol is for the
     /// listeners in plain, or for all when all are of one kind.
     /// - Throws: `.badAddress` for one that reads as none, that says a thing twice, or that is for
     ///   a kind of listener that is not there.
-    init(_ text: String?, listeners: [ListenerAddress]) throws(BrokerError) {
+    package init(_ text: String?, listeners: [ListenerAddress]) throws(BrokerError) {
         let kinds = Set(listeners.map(\.security))
         for part in (text ?? "").split(separator: ",") {
             let word = part.drop { $0 == " " }

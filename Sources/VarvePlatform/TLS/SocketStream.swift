@@ -87,13 +87,11 @@ package struct SocketStream: ~Copyable, Sendable {
     }
 
     /// What to watch the socket for, to go on with what the owner wants: within TLS reading may
-    /// wait for the socket to take bytes, and writing for the peer's.
+    /// wait for the socket to take bytes, and writing for the peer's. What would be reported again
+    /// and again without anything to be done about it is not watched for.
     package func interest(reading: Bool, writing: Bool) -> Poller.Interest {
         var interest: Poller.Interest = []
-        if reading {
-            interest.insert(.read)
-            if let session, session.readWaitsForWrite { interest.insert(.write) }
-        }
+        if reading { interest.insert(session?.readWaitsForWrite == true ? .write : .read) }
         if writing { interest.insert(session?.writeWaitsForRead == true ? .read : .write) }
         return interest
     }
@@ -105,6 +103,14 @@ package struct SocketStream: ~Copyable, Sendable {
             readable || writable && session.readWaitsForWrite,
             writable || readable && session.writeWaitsForRead
         )
+    }
+
+    /// Waits until the socket is ready for `interest` (or has ended); false after `milliseconds`.
+    /// Blocks the calling thread.
+    package func wait(
+        for interest: Poller.Interest, milliseconds: Int32
+    ) throws(TLSError) -> Bool {
+        try socket.wait(for: interest, timeoutMilliseconds: milliseconds)
     }
 
     /// Whether bytes may wait inside, of which the poller knows nothing: read once more.

@@ -41,6 +41,14 @@ package final class TLSIdentity: Sendable {
         return true
     }
 
+    /// The context for a connection made now, after a look at the files. Where what is there now
+    /// cannot be used (it is half written, or gone) the old one goes on, and the handshake says if
+    /// it no longer does.
+    package func renewed() -> TLSContext {
+        do throws(TLSError) { _ = try reload() } catch { return context }
+        return context
+    }
+
     private static func context(
         _ settings: TLSSettings, isServer: Bool
     ) throws(TLSError) -> TLSContext {

@@ -14,7 +14,8 @@ final class TestBroker {
 
     init(
         settings: [String: String] = [:], limits: ConnectionLimits? = nil,
-        disk: any Disk = PosixDisk(), directory: String? = nil, http: Bool = false
+        disk: any Disk = PosixDisk(), directory: String? = nil, http: Bool = false,
+        listen: [String] = ["127.0.0.1:0"], advertised: String? = nil
     ) throws {
         keepsDirectory = directory != nil
         self.directory = directory ?? TestBroker.makeDirectory()
@@ -22,7 +23,7 @@ final class TestBroker {
         merged.merge(settings) { $1 }
         broker = try Broker(
             BrokerConfiguration(
-                dataDirectory: self.directory, listen: ["127.0.0.1:0"],
+                dataDirectory: self.directory, listen: listen, advertised: advertised,
                 http: http ? "127.0.0.1:0" : nil, settings: merged),
             disk: disk, clock: SystemClock(),
             logger: Logger("test", levelMin: .error, sink: { _ in }), limits: limits)
@@ -54,9 +55,9 @@ func limits(_ change: (inout ConnectionLimits) -> Void) -> ConnectionLimits {
     return limits
 }
 
-/// A raw Kafka client: one blocking socket, requests sent as bytes, frames read back.
+/// A raw Kafka client: one blocking connection, requests sent as bytes, frames read back.
 final class TestClient {
-    private let socket: Socket
+    private let stream: SocketStream
     private var received: [UInt8] = []
     private var correlation: Int32 = 0
     static let timeoutMilliseconds: Int32 = 10_000
@@ -64,20 +65,24 @@ final class TestClient {
     struct Closed: Error {}
     struct TimedOut: Error {}
 
-    init(port: Int) throws {
-        socket = try Socket.connect(
-            Endpoint(host: "127.0.0.1", port: port), timeoutMilliseconds: 5000)
+    /// - Parameter tls: for a client that comes to an SSL listener.
+    init(port: Int, tls: TLSContext? = nil) throws {
+        stream = try SocketStream.connect(
+            Endpoint(host: "127.0.0.1", port: port), tls: tls, timeoutMilliseconds: 5000)
     }
+
+    /// Protocol, cipher and the broker's certificate; empty without TLS.
+    var session: String { stream.summary }
 
     /// Sends all of `bytes`; throws when the broker takes none for ten seconds.
     func send(_ bytes: ByteSlice) throws {
         var sent = 0
         while sent < bytes.count {
-            let count = try socket.write([bytes], from: sent)
+            let count = try stream.write([bytes], from: sent)
             if count == 0 {
-                guard try socket.waitWritable(timeoutMilliseconds: Self.timeoutMilliseconds) else {
-                    throw TimedOut()
-                }
+                guard
+                    try stream.socket.waitWritable(timeoutMilliseconds: Self.timeoutMilliseconds)
+                else { throw TimedOut() }
             }
             sent += count
         }
@@ -87,8 +92,10 @@ final class TestClient {
     func sendSome(_ bytes: ByteSlice, milliseconds: Int32) throws -> Int {
         var sent = 0
         while sent < bytes.count {
-            let count = try socket.write([bytes], from: sent)
-            if count == 0, try !socket.waitWritable(timeoutMilliseconds: milliseconds) { break }
+            let count = try stream.write([bytes], from: sent)
+            if count == 0,
+                try !stream.socket.waitWritable(timeoutMilliseconds: milliseconds)
+            { break }
             sent += count
         }
         return sent
@@ -128,13 +135,15 @@ final class TestClient {
     }
 
     private func readMore(_ timeoutMilliseconds: Int32) throws -> Bool {
-        guard try socket.waitReadable(timeoutMilliseconds: timeoutMilliseconds) else {
-            throw TimedOut()
+        if !stream.mayHaveMore {
+            guard try stream.socket.waitReadable(timeoutMilliseconds: timeoutMilliseconds) else {
+                throw TimedOut()
+            }
         }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
         defer { buffer.deallocate() }
-        do throws(SystemError) {
-            guard let count = try socket.read(into: buffer) else { return true }
+        do throws(TLSError) {
+            guard let count = try stream.read(into: buffer) else { return true }
             received.append(contentsOf: buffer[..<count])
             return count > 0
         } catch {
@@ -155,7 +164,7 @@ final class TestClient {
     /// Whether nothing comes for `milliseconds`.
     func isSilent(for milliseconds: Int32) throws -> Bool {
         if !received.isEmpty { return false }
-        return try !socket.waitReadable(timeoutMilliseconds: milliseconds)
+        return try !stream.socket.waitReadable(timeoutMilliseconds: milliseconds)
     }
 
     /// Sends a request and waits for its response.
