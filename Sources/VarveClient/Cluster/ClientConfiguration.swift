@@ -27,6 +27,9 @@ package struct ClientConfiguration: Sendable {
     package var frameBytesMax = 256 << 20
     /// The highest version to use of an API, for brokers that have a newer one and get it wrong.
     package var versionsMax: [ApiKey: Int16] = [:]
+    /// Goes through TLS to every broker where it is given (`security.protocol=SSL`). Its files are
+    /// looked at for each new connection, so a renewed certificate counts without a restart.
+    package var tls: TLSIdentity?
     /// Where reconnects, rebalances and the like are told.
     package var logger: Logger?
 

@@ -6,6 +6,8 @@ package import VarveWire
 package enum ClientError: Error, Equatable, Sendable {
     /// A connection could not be made, or broke. Whether the broker got the request is not known.
     case io(SystemError)
+    /// The broker and this client did not come to terms on TLS, or the session broke.
+    case tls(TLSError)
     /// The time for it ran out; the text says for what. The broker may still do it.
     case timedOut(String)
     /// The broker's answer, and what it was about.
@@ -20,6 +22,11 @@ package enum ClientError: Error, Equatable, Sendable {
     case invalid(String)
     /// The cluster, producer or consumer was closed.
     case closed
+
+    /// A stream's failure: the connection's own where it is one.
+    init(_ error: TLSError) {
+        if case .io(let system) = error { self = .io(system) } else { self = .tls(error) }
+    }
 
     /// What was to be made is there already.
     package var isTopicExisting: Bool {
@@ -36,6 +43,7 @@ package enum ClientError: Error, Equatable, Sendable {
     package var isRetriable: Bool {
         switch self {
         case .io, .timedOut: true
+        case .tls(let error): error.isRetriable
         case .kafka(let code, _): code.isRetriable
         case .wire, .records, .unsupported, .invalid, .closed: false
         }
@@ -46,6 +54,7 @@ extension ClientError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .io(let error): "\(error)"
+        case .tls(let error): "\(error)"
         case .timedOut(let what): "timed out: \(what)"
         case .kafka(let code, let what): what.isEmpty ? code.name : "\(code.name): \(what)"
         case .wire(let error): "not the Kafka protocol: \(error)"

@@ -22,7 +22,7 @@ final class Connection {
     /// Monotonic milliseconds before which no new attempt is made.
     private(set) var retryAt: Int64 = 0
     private var failures = 0
-    private(set) var socket: SocketBox?
+    private(set) var socket: StreamBox?
     /// What the poller watches now.
     var interest: Poller.Interest = []
 
@@ -62,6 +62,9 @@ final class Connection {
 
     var wantsToWrite: Bool { !output.isEmpty }
 
+    /// Whether bytes wait inside the connection, of which the poller knows nothing.
+    var mayHaveMore: Bool { socket?.stream.mayHaveMore ?? false }
+
     /// The soonest time at which a request on this connection runs out; nil without one.
     var nextDeadline: Int64? {
         let soonest = waiting.lazy.map(\.deadline).min()
@@ -79,7 +82,7 @@ final class Connection {
     func connecting() { state = .connecting }
 
     /// The socket is connected: asks for the broker's versions.
-    func connected(_ socket: SocketBox) {
+    func connected(_ socket: StreamBox) {
         self.socket = socket
         state = .negotiating
         // Version 3 is the first with the client's name (KIP-511). A broker that does not know it
@@ -147,11 +150,11 @@ final class Connection {
         guard let socket else { return }
         while !output.isEmpty {
             var written: Int
-            do throws(SystemError) {
-                written = try socket.socket.write(
+            do throws(TLSError) {
+                written = try socket.stream.write(
                     output.prefix(64).map(\.bytes), from: outputOffset)
             } catch {
-                throw .io(error)
+                throw ClientError(error)
             }
             if written == 0 { return }
             while let first = output.first, written > 0 {
@@ -202,13 +205,13 @@ final class Connection {
         guard let socket else { return false }
         while writer.count < count {
             var got: Int? = 0
-            do throws(SystemError) {
-                try writer.append(upTo: count - writer.count) { (room) throws(SystemError) in
-                    got = try socket.socket.read(into: room)
+            do throws(TLSError) {
+                try writer.append(upTo: count - writer.count) { (room) throws(TLSError) in
+                    got = try socket.stream.read(into: room)
                     return got ?? 0
                 }
             } catch {
-                throw .io(error)
+                throw ClientError(error)
             }
             guard let got else { return false }
             if got == 0 {
@@ -308,8 +311,8 @@ final class Connection {
     }
 }
 
-/// A socket that can be handed from the thread that connected it to the one that uses it.
-final class SocketBox: Sendable {
-    let socket: Socket
-    init(_ socket: consuming Socket) { self.socket = socket }
+/// A connection that can be handed from the thread that made it to the one that uses it.
+final class StreamBox: Sendable {
+    let stream: SocketStream
+    init(_ stream: consuming SocketStream) { self.stream = stream }
 }

@@ -91,7 +91,7 @@ private final class LoopThread: @unchecked Sendable {
     enum Command: Sendable {
         case submit(OutgoingRequest, ConnectionKey)
         case timer(Int64, @Sendable () -> Void)
-        case connected(ConnectionKey, UInt64, Result<SocketBox, SystemError>)
+        case connected(ConnectionKey, UInt64, Result<StreamBox, TLSError>)
         case close(Lane)
         case stop
     }
@@ -168,6 +168,7 @@ private final class LoopThread: @unchecked Sendable {
         var soonest = timers.next ?? .max
         for connection in connections.values {
             soonest = min(soonest, connection.nextDeadline ?? .max)
+            if connection.mayHaveMore { return 0 }
             if connection.wantsToConnect { soonest = min(soonest, connection.retryAt) }
         }
         return soonest == .max ? -1 : Int32(clamping: max(0, soonest - now))
@@ -184,13 +185,13 @@ private final class LoopThread: @unchecked Sendable {
             case .success(let socket):
                 do throws(SystemError) {
                     try poller.add(
-                        socket.socket.descriptor, token: token, interest: [.read])
+                        socket.stream.descriptor, token: token, interest: [.read])
                     connection.interest = [.read]
                     connection.connected(socket)
                 } catch {
                     fail(connection, .io(error))
                 }
-            case .failure(let error): fail(connection, .io(error))
+            case .failure(let error): fail(connection, ClientError(error))
             }
         case .close(let lane):
             for connection in connections.values where connection.key.lane == lane {
@@ -203,10 +204,13 @@ private final class LoopThread: @unchecked Sendable {
     }
 
     private func handle(_ event: Poller.Event) {
-        guard let connection = byToken[event.token], connection.socket != nil else { return }
+        guard let connection = byToken[event.token], let socket = connection.socket else { return }
+        // Within TLS the one may wait for the other.
+        let (mayRead, mayWrite) = socket.stream.progress(
+            readable: event.readable, writable: event.writable)
         do throws(ClientError) {
-            if event.writable { try connection.write() }
-            if event.readable { try connection.read() }
+            if mayWrite { try connection.write() }
+            if mayRead { try connection.read() }
         } catch {
             fail(connection, error)
         }
@@ -220,6 +224,7 @@ private final class LoopThread: @unchecked Sendable {
             do throws(ClientError) {
                 try connection.expire(now: now)
                 try connection.write()
+                if connection.mayHaveMore { try connection.read() }
                 try watch(connection)
             } catch {
                 fail(connection, error)
@@ -230,11 +235,11 @@ private final class LoopThread: @unchecked Sendable {
 
     private func watch(_ connection: Connection) throws(ClientError) {
         guard let socket = connection.socket else { return }
-        let interest: Poller.Interest = connection.wantsToWrite ? [.read, .write] : [.read]
+        let interest = socket.stream.interest(reading: true, writing: connection.wantsToWrite)
         guard interest != connection.interest else { return }
         do throws(SystemError) {
             try poller.modify(
-                socket.socket.descriptor, token: connection.token, interest: interest)
+                socket.stream.descriptor, token: connection.token, interest: interest)
         } catch {
             throw .io(error)
         }
@@ -256,10 +261,13 @@ private final class LoopThread: @unchecked Sendable {
         let (key, token) = (connection.key, connection.token)
         let timeout = Int32(clamping: configuration.connectTimeoutMilliseconds)
         connectors[token] = NamedThread("varve-connect") { [self] in
-            let result: Result<SocketBox, SystemError>
-            do throws(SystemError) {
+            let result: Result<StreamBox, TLSError>
+            do throws(TLSError) {
                 result = .success(
-                    SocketBox(try Socket.connect(key.endpoint, timeoutMilliseconds: timeout)))
+                    StreamBox(
+                        try SocketStream.connect(
+                            key.endpoint, tls: configuration.tls?.renewed(),
+                            timeoutMilliseconds: timeout)))
             } catch {
                 result = .failure(error)
             }
@@ -271,7 +279,7 @@ private final class LoopThread: @unchecked Sendable {
         if let socket = connection.socket {
             // Closing the socket, which `fail` does, takes it out of the poller as well; this is
             // only the orderly way, so its failure changes nothing.
-            do throws(SystemError) { try poller.remove(socket.socket.descriptor) } catch {
+            do throws(SystemError) { try poller.remove(socket.stream.descriptor) } catch {
                 configuration.logger?.debug("unwatch failed", ["error": error])
             }
         }

@@ -171,7 +171,8 @@ final class GroupMembership: Sendable {
         switch error {
         case .invalid, .unsupported, .records, .closed: false
         case .kafka(let code, _): !lasting.contains(code)
-        case .io, .timedOut, .wire: true
+        // A certificate may be renewed at either end while this program runs.
+        case .io, .tls, .timedOut, .wire: true
         }
     }
 

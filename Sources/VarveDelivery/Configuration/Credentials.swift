@@ -8,23 +8,26 @@ package struct Secret: Decodable, Sendable, CustomStringConvertible {
     package init(_ value: String) { self.value = value }
 
     package init(from decoder: any Decoder) throws {
-        let text = try decoder.singleValueContainer().decode(String.self)
+        try self.init(
+            named: try decoder.singleValueContainer().decode(String.self), at: decoder.codingPath)
+    }
+
+    /// The secret that `text` is or names; `path` is for the error's text.
+    package init(named text: String, at path: [any CodingKey] = []) throws(ConfigurationError) {
         if text.hasPrefix("env:") {
             let name = String(text.dropFirst(4))
             guard let found = ProcessInfo.processInfo.environment[name] else {
-                throw ConfigurationError(
-                    at: decoder.codingPath, "the environment has no variable \(name)")
+                throw ConfigurationError(at: path, "the environment has no variable \(name)")
             }
             value = found
         } else if text.hasPrefix("file:") {
-            let path = String(text.dropFirst(5))
+            let file = String(text.dropFirst(5))
             do {
-                let content = try String(contentsOfFile: path, encoding: .utf8)
+                let content = try String(contentsOfFile: file, encoding: .utf8)
                 value = String(content.prefix { !$0.isNewline })
             } catch {
                 throw ConfigurationError(
-                    at: decoder.codingPath,
-                    "cannot read \(path): \((error as NSError).localizedDescription)")
+                    at: path, "cannot read \(file): \((error as NSError).localizedDescription)")
             }
         } else {
             value = text

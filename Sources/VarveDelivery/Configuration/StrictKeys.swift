@@ -82,7 +82,7 @@ extension CodingUserInfoKey {
 
 extension Decoder {
     /// `path` as the configuration means it; as it is where the decoder knows no directory.
-    func resolved(_ path: String) -> String {
+    package func resolved(_ path: String) -> String {
         guard let directory = userInfo[.configurationDirectory] as? String else { return path }
         let base = URL(fileURLWithPath: directory, isDirectory: true)
         return URL(fileURLWithPath: path, relativeTo: base).standardizedFileURL.path

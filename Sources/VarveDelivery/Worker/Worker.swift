@@ -24,6 +24,7 @@ package enum WorkerError: Error, Equatable, Sendable, CustomStringConvertible {
 package final class Worker: Sendable {
     package let configuration: WorkerConfiguration
     private let bootstrap: [Endpoint]
+    private let tls: TLSIdentity?
     private let logger: Logger
     private let sink: any Sink
     private let queue: DeliveryQueue
@@ -33,22 +34,28 @@ package final class Worker: Sendable {
     /// How long one poll waits for records: also the longest that a rebalance waits for a poll.
     private static let pollMilliseconds = 250
 
+    /// - Parameter tls: how the brokers are reached where they want TLS.
     package convenience init(
-        configuration: WorkerConfiguration, bootstrap: [Endpoint], logger: Logger
+        configuration: WorkerConfiguration, bootstrap: [Endpoint], tls: TLSIdentity? = nil,
+        logger: Logger
     ) throws(WorkerError) {
         let sink: any Sink
         do throws(SinkError) {
             sink = try makeSink(configuration.sink, logger: logger)
         } catch { throw .sink(error) }
-        self.init(configuration: configuration, bootstrap: bootstrap, sink: sink, logger: logger)
+        self.init(
+            configuration: configuration, bootstrap: bootstrap, tls: tls, sink: sink,
+            logger: logger)
     }
 
     /// A worker with a sink of the caller's.
     package init(
-        configuration: WorkerConfiguration, bootstrap: [Endpoint], sink: any Sink, logger: Logger
+        configuration: WorkerConfiguration, bootstrap: [Endpoint], tls: TLSIdentity? = nil,
+        sink: any Sink, logger: Logger
     ) {
         self.configuration = configuration
         self.bootstrap = bootstrap
+        self.tls = tls
         self.sink = sink
         self.logger = logger
         queue = DeliveryQueue(
@@ -60,10 +67,10 @@ package final class Worker: Sendable {
     /// Delivers until `stop`. Broker and sink may come and go; only what never gets better throws.
     /// Call it once.
     package func run() async throws(WorkerError) {
-        let cluster = Cluster(
-            ClientConfiguration(
-                bootstrap: bootstrap, clientID: "varve-worker-\(configuration.name)",
-                logger: logger))
+        var client = ClientConfiguration(
+            bootstrap: bootstrap, clientID: "varve-worker-\(configuration.name)", logger: logger)
+        client.tls = tls
+        let cluster = Cluster(client)
         let committer = OffsetCommitter(queue: queue, logger: logger)
         let listener = WorkerRebalance(
             queue: queue, sink: sink, committer: committer, logger: logger,

@@ -37,8 +37,9 @@ extension Option {
         "--log-level", value: "LEVEL",
         help: "debug, info (the default), warning or error: what goes to standard error")
     static let bootstrap = Option(
-        "--bootstrap-server", "--brokers", "-b", value: "HOST:PORT", repeats: true,
-        help: "the broker to talk to; otherwise the configuration's, otherwise 127.0.0.1:9092")
+        "--bootstrap-server", "--brokers", "-b", value: "ADDRESS", repeats: true,
+        help: "the broker to talk to, HOST:PORT, or SSL://HOST:PORT for TLS; otherwise the "
+            + "configuration's, otherwise 127.0.0.1:9092")
     static let timeout = Option(
         "--timeout-ms", "--timeout", value: "MS",
         help: "give up on an unreachable broker after this time; 10000 by default")

@@ -37,7 +37,7 @@ enum TopicCommands {
         options: [
             topic, partitions, replicas, set, ifNotExists, .bootstrap, configurationFile,
             .timeout, .logLevel,
-        ],
+        ] + ClientTLS.options,
         examples: [
             "varve topic create zeek --partitions 6 --set retention.ms=604800000"
         ]

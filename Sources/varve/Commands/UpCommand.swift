@@ -66,11 +66,17 @@ enum UpCommand {
         // Without HTTP nothing says who answers. Who could not get the port has ended by then.
         Blocking.pause(milliseconds: 500)
         return Blocking.wait {
+            var isReady = true
             var client = ClientConfiguration(
                 bootstrap: configuration.bootstrap, clientID: "varve-up")
             client.callTimeoutMilliseconds = 1000
+            do throws(CommandError) {
+                client.tls = try configuration.clientTLS?.identity()
+            } catch {
+                // Told when the topics are made; here it means only that it is not ready.
+                return false
+            }
             let cluster = Cluster(client)
-            var isReady = true
             do throws(ClientError) {
                 _ = try await cluster.metadata(topics: [])
             } catch {
@@ -87,8 +93,14 @@ enum UpCommand {
     private static func createTopics(_ configuration: Configuration, _ logger: Logger) {
         guard !configuration.topics.isEmpty else { return }
         let problem: String? = Blocking.wait {
-            let cluster = Cluster(
-                ClientConfiguration(bootstrap: configuration.bootstrap, clientID: "varve-up"))
+            var client = ClientConfiguration(
+                bootstrap: configuration.bootstrap, clientID: "varve-up")
+            do throws(CommandError) {
+                client.tls = try configuration.clientTLS?.identity()
+            } catch {
+                return "\(error)"
+            }
+            let cluster = Cluster(client)
             let admin = Admin(cluster)
             var problem: String?
             do throws(ClientError) {

@@ -38,6 +38,9 @@ enum VersionCommand {
         #if VARVE_SQLITE
             names.append("sqlite")
         #endif
+        #if VARVE_TLS
+            names.append("tls")
+        #endif
         return names
     }
 }

@@ -12,17 +12,20 @@ enum WorkerCommand {
             "Several workers of one name, also on other machines, share the work.\n"
             + "SIGTERM and SIGINT let it finish and commit what it has in hand.",
         operands: "NAME", operandCount: 1...1,
-        options: [.bootstrap, .config, .logLevel, statusFile, .parent], run: run)
+        options: [.bootstrap, .config, .logLevel, statusFile, .parent] + ClientTLS.options,
+        run: run)
 
     @Sendable private static func run(_ arguments: Arguments) async throws(CommandError) {
         let name = arguments.operands[0]
         let configuration = try arguments.configuration().worker(name)
-        let bootstrap = try Session.endpoints(arguments)
+        let brokers = try BrokerAddresses(arguments)
+        let tls = try brokers.tls?.identity()
         let logger = try arguments.logger("worker.\(name)")
         let worker: Worker
         do throws(WorkerError) {
             worker = try Worker(
-                configuration: configuration, bootstrap: bootstrap, logger: logger)
+                configuration: configuration, bootstrap: brokers.endpoints, tls: tls,
+                logger: logger)
         } catch {
             throw .failed("worker \(name): \(error)")
         }

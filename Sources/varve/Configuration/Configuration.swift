@@ -1,6 +1,7 @@
 internal import Foundation
+internal import VarveBroker
 package import VarveDelivery
-package import VarvePlatform
+internal import VarvePlatform
 
 /// A topic that `varve up` creates when it is not there.
 package struct TopicDeclaration: Decodable, Equatable, Sendable {
@@ -46,23 +47,22 @@ package struct Configuration: Sendable {
     package let dataDirectory: String
     /// Where the Kafka protocol is served; at least one.
     package let listen: [String]
+    /// `listen`, read.
+    let listeners: [ListenerAddress]
     /// What clients are told to connect to, where that is not what `listen` says.
     package let advertised: String?
     /// Where metrics, health and status are served; nil (`http: null` or `""`) for nowhere.
     package let http: String?
     /// Broker settings by Kafka's names.
     package let settings: [String: String]
+    /// How workers and commands make TLS with a broker that wants it.
+    package let tls: ClientTLS?
     package let topics: [TopicDeclaration]
     package let workers: [WorkerConfiguration]
 
     /// The directory of the file: relative paths count from here.
     package var directory: String {
         URL(fileURLWithPath: path).deletingLastPathComponent().path
-    }
-
-    /// Where a client on this machine finds the broker.
-    package var bootstrap: [Endpoint] {
-        listen.compactMap { Endpoint($0)?.reachable }
     }
 
     package func worker(_ name: String) throws(CommandError) -> WorkerConfiguration {

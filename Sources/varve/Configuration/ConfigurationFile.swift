@@ -1,4 +1,5 @@
 internal import Foundation
+internal import VarveBroker
 internal import VarveDelivery
 internal import VarvePlatform
 
@@ -13,11 +14,12 @@ extension Configuration {
         var advertised: String?
         var http: String
         var settings: [String: String]
+        var tls: ClientTLS?
         var topics: [TopicDeclaration]?
         var workers: [WorkerConfiguration]?
 
         private enum Keys: String, CodingKey, CaseIterable {
-            case dataDirectory, listen, advertised, http, settings, topics, workers
+            case dataDirectory, listen, advertised, http, settings, tls, topics, workers
         }
 
         init(from decoder: any Decoder) throws {
@@ -31,12 +33,20 @@ extension Configuration {
                     listen = try container.decode([String].self, forKey: .listen)
                 }
             }
-            advertised = try container.decodeIfPresent(String.self, forKey: .advertised)
+            if let several = try? container.decode([String].self, forKey: .advertised) {
+                advertised = several.joined(separator: ",")
+            } else {
+                advertised = try container.decodeIfPresent(String.self, forKey: .advertised)
+            }
             http =
                 container.contains(.http)
                 ? try container.decodeIfPresent(String.self, forKey: .http) ?? ""
                 : "127.0.0.1:9644"
             settings = try container.settings(.settings)
+            for name in ["ssl.keystore.location", "ssl.truststore.location"] {
+                if let path = settings[name] { settings[name] = decoder.resolved(path) }
+            }
+            tls = try container.decodeIfPresent(ClientTLS.self, forKey: .tls)
             topics = try container.decodeIfPresent([TopicDeclaration].self, forKey: .topics)
             workers = try container.decodeIfPresent([WorkerConfiguration].self, forKey: .workers)
         }
@@ -77,17 +87,31 @@ extension Configuration {
             }
             throw .usage("\(path): \(ConfigurationError(error))")
         }
+        let listen = file.listen ?? ["127.0.0.1:9092"]
         let configuration = Configuration(
             path: path,
             dataDirectory: URL(
                 fileURLWithPath: file.dataDirectory ?? "varve-data", relativeTo: directory
             ).standardizedFileURL.path,
-            listen: file.listen ?? ["127.0.0.1:9092"], advertised: file.advertised,
-            http: file.http.isEmpty ? nil : file.http, settings: file.settings,
+            listen: listen, listeners: try listeners(listen, path), advertised: file.advertised,
+            http: file.http.isEmpty ? nil : file.http, settings: file.settings, tls: file.tls,
             topics: file.topics ?? [],
             workers: file.workers ?? [])
         try configuration.check()
         return configuration
+    }
+
+    private static func listeners(
+        _ listen: [String], _ path: String
+    ) throws(CommandError) -> [ListenerAddress] {
+        var found: [ListenerAddress] = []
+        for text in listen {
+            do throws(BrokerError) { found.append(try ListenerAddress(text)) } catch {
+                throw .usage(
+                    "\(path): listen: \"\(text)\" is not HOST:PORT or SSL://HOST:PORT")
+            }
+        }
+        return found
     }
 
     /// What the types alone do not say.
@@ -97,12 +121,16 @@ extension Configuration {
         }
         if listen.isEmpty { throw refuse("listen", "needs at least one HOST:PORT") }
         let addresses =
-            listen.map { ("listen", $0) } + [("advertised", advertised), ("http", http)]
-            .compactMap { place, text in text.map { (place, $0) } }
+            [("http", http)].compactMap { place, text in text.map { (place, $0) } }
         for (place, text) in addresses {
             guard Endpoint(text) != nil else {
                 throw refuse(place, "\"\(text)\" is not HOST:PORT")
             }
+        }
+        do throws(BrokerError) {
+            _ = try AdvertisedAddresses(advertised, listeners: listeners)
+        } catch {
+            throw refuse("advertised", "\(error)")
         }
         for (place, names) in [("topics", topics.map(\.name)), ("workers", workers.map(\.name))] {
             var seen: Set<String> = []

@@ -22,6 +22,9 @@ package enum SampleConfiguration {
           // reached from other machines, and say in `advertised` what they shall connect to.
           listen: "\(listen)",
           // advertised: "logs.example.org:9092",
+          // For TLS add an address such as "SSL://0.0.0.0:9093" to `listen`, a list then, and name
+          // in `settings` the PEM file with key and certificate: "ssl.keystore.location".
+          // tls: { ca: "ca.pem" },  // how workers and commands reach a broker over TLS
 
           // Metrics for Prometheus (/metrics), /health and /status.
           http: "\(http)",

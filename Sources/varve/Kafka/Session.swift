@@ -5,9 +5,7 @@ internal import VarveWire
 /// A command's connection to a broker: any broker that speaks the Kafka protocol.
 struct Session: Sendable {
     /// The flags that every command with a session has.
-    static let options: [Option] = [.bootstrap, .config, .timeout, .logLevel]
-    /// Where a broker is looked for when nobody says.
-    static let defaultBootstrap = Endpoint(host: "127.0.0.1", port: 9092)
+    static let options: [Option] = [.bootstrap, .config, .timeout, .logLevel] + ClientTLS.options
 
     let cluster: Cluster
     let admin: Admin
@@ -17,16 +15,17 @@ struct Session: Sendable {
     static func open<Result>(
         _ arguments: Arguments, _ body: (Session) async throws(CommandError) -> Result
     ) async throws(CommandError) -> Result {
-        let bootstrap = try endpoints(arguments)
+        let brokers = try BrokerAddresses(arguments)
         var configuration = ClientConfiguration(
-            bootstrap: bootstrap, clientID: "varve-\(arguments.command.filter { $0 != " " })",
+            bootstrap: brokers.endpoints, clientID: "varve-\(arguments.command.filter { $0 != " " })",
             logger: try arguments.logger("client", default: .warning))
+        configuration.tls = try brokers.tls?.identity()
         let timeout = try arguments.integer(.timeout, in: 1...3_600_000) ?? 10_000
         configuration.callTimeoutMilliseconds = timeout
         configuration.connectTimeoutMilliseconds = min(timeout, 10_000)
         configuration.requestTimeoutMilliseconds = max(timeout, 30_000)
         let cluster = Cluster(configuration)
-        let session = Session(cluster: cluster, admin: Admin(cluster), bootstrap: bootstrap)
+        let session = Session(cluster: cluster, admin: Admin(cluster), bootstrap: brokers.endpoints)
         let outcome: Swift.Result<Result, CommandError>
         do throws(CommandError) {
             outcome = .success(try await body(session))
@@ -35,22 +34,6 @@ struct Session: Sendable {
         }
         await cluster.close()
         return try outcome.get()
-    }
-
-    /// The brokers that the flags, or else the configuration, name.
-    static func endpoints(_ arguments: Arguments) throws(CommandError) -> [Endpoint] {
-        var endpoints: [Endpoint] = []
-        for text in arguments.strings(.bootstrap).flatMap({ $0.split(separator: ",") }) {
-            guard let endpoint = Endpoint(String(text), defaultPort: 9092) else {
-                throw .usage("--bootstrap-server: \"\(text)\" is not HOST:PORT")
-            }
-            endpoints.append(endpoint)
-        }
-        if !endpoints.isEmpty { return endpoints }
-        if let configuration = try arguments.configurationIfAny() {
-            return configuration.bootstrap
-        }
-        return [defaultBootstrap]
     }
 
     /// Runs a call to the broker; its failure becomes the command's, with what to do about it.
@@ -68,6 +51,8 @@ struct Session: Sendable {
     func failure(_ error: ClientError) -> CommandError {
         let place = bootstrap.map(\.description).joined(separator: ", ")
         switch error {
+        case .tls(let error):
+            return .failed("no TLS with the broker at \(place): \(error)")
         case .io, .timedOut:
             return .failed("no answer from the broker at \(place): \(error)")
         case .kafka(let code, let what) where code == .unknownTopicOrPartition:
