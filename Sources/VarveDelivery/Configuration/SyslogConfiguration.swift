@@ -1,6 +1,6 @@
 package import VarvePlatform
 
-/// The `sink` of type `syslog`: RFC 5424 messages that carry CEF, over TCP or into a file.
+/// The `sink` of type `syslog`: RFC 5424 messages that carry CEF, over TCP, TLS or into a file.
 package struct SyslogConfiguration: Decodable, Sendable {
     /// The receiver (`address: "host:port"`) or the file (`path`): one of the two.
     package enum Destination: Sendable, Equatable {
@@ -9,6 +9,8 @@ package struct SyslogConfiguration: Decodable, Sendable {
     }
 
     package var destination: Destination
+    /// `tls: {…}` sends over TLS (RFC 5425), by default to port 6514; nil sends over plain TCP.
+    package var tls: TLSSettings?
     /// CEF's header, where the event has no observer.vendor, observer.product, observer.version.
     package var vendor: String
     package var product: String
@@ -35,7 +37,7 @@ package struct SyslogConfiguration: Decodable, Sendable {
     }
 
     private enum Key: String, CodingKey, CaseIterable {
-        case type, address, path, vendor, product, version, facility, appName, messageBytesMax
+        case type, address, path, tls, vendor, product, version, facility, appName, messageBytesMax
         case timeoutMilliseconds
     }
 
@@ -43,17 +45,22 @@ package struct SyslogConfiguration: Decodable, Sendable {
         let keys = try decoder.strictContainer(keyedBy: Key.self)
         let address = try keys.decodeIfPresent(String.self, forKey: .address)
         let path = try keys.decodeIfPresent(String.self, forKey: .path)
+        let tls = try keys.decodeIfPresent(TLSConfiguration.self, forKey: .tls)?.settings
         switch (address, path) {
         case (let address?, nil):
-            guard let endpoint = Endpoint(address, defaultPort: 514), endpoint.port > 0 else {
+            guard let endpoint = Endpoint(address, defaultPort: tls == nil ? 514 : 6514),
+                endpoint.port > 0
+            else {
                 throw keys.failure(.address, "'\(address)' is no host:port")
             }
             self.init(destination: .tcp(endpoint))
         case (nil, let path?):
             guard !path.isEmpty else { throw keys.failure(.path, "is empty") }
+            guard tls == nil else { throw keys.failure(.tls, "is for an address, not for a path") }
             self.init(destination: .file(decoder.resolved(path)))
         default: throw keys.failure(.address, "exactly one of address and path is needed")
         }
+        self.tls = tls
         vendor = try keys.text(.vendor, default: vendor)
         product = try keys.text(.product, default: product)
         version = try keys.text(.version, default: version)

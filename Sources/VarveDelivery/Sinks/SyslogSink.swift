@@ -1,8 +1,9 @@
 package import VarvePlatform
 
-/// Delivers RFC 5424 messages with CEF, octet counted over TCP or a line each into a file.
+/// Delivers RFC 5424 messages with CEF: octet counted over TCP (RFC 6587) or TLS (RFC 5425), or a
+/// line each into a file.
 ///
-/// Over TCP syslog has no acknowledgement. `delivered` is said when the receiver's machine has
+/// Over TCP and TLS syslog has no acknowledgement. `delivered` is said when the receiver's machine has
 /// acknowledged every byte of the batch and has not closed the connection; what that machine loses
 /// afterwards, nobody learns. A batch that breaks off is sent again whole, so messages may come
 /// twice; `externalId` tells (D4). Into a file, `delivered` is said after fdatasync.
@@ -20,7 +21,8 @@ package final class SyslogSink: Sink {
             output = Lock(
                 .tcp(
                     SyslogConnection(
-                        endpoint, timeoutMilliseconds: configuration.timeoutMilliseconds)))
+                        endpoint, tls: configuration.tls,
+                        timeoutMilliseconds: configuration.timeoutMilliseconds)))
         case .file(let path):
             isOctetCounted = false
             output = Lock(.file(SyslogFile(path: path, disk: disk)))
@@ -40,17 +42,31 @@ package final class SyslogSink: Sink {
             }
             let text = bytes.finish()
             let verdict = output.withLock { output -> Verdict in
-                do throws(SystemError) {
-                    switch output {
-                    case .tcp(let connection): try connection.send(text)
-                    case .file(let file): try file.append(text)
-                    }
-                    return .delivered
-                } catch {
-                    return error.isRefused ? .pause("\(error)") : .retry("\(error)")
+                switch output {
+                case .tcp(let connection): return Self.send(text, over: connection)
+                case .file(let file): return Self.append(text, to: file)
                 }
             }
             return batch.map { _ in verdict }
+        }
+    }
+
+    private static func send(_ text: ByteSlice, over connection: SyslogConnection) -> Verdict {
+        do throws(TLSError) {
+            try connection.send(text)
+            return .delivered
+        } catch {
+            // Somebody has to mend a certificate, at this end or the other.
+            return error.isRetriable ? .retry("\(error)") : .pause("\(error)")
+        }
+    }
+
+    private static func append(_ text: ByteSlice, to file: SyslogFile) -> Verdict {
+        do throws(SystemError) {
+            try file.append(text)
+            return .delivered
+        } catch {
+            return error.isRefused ? .pause("\(error)") : .retry("\(error)")
         }
     }
 
