@@ -44,7 +44,7 @@ def wait_until(condition, seconds, what, pause=0.05):
 
 
 class Deployment:
-    def __init__(self, directory, workers, topics=None, settings=None):
+    def __init__(self, directory, workers, topics=None, settings=None, **rest):
         self.directory = Path(directory)
         self.port, self.http_port = free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
@@ -58,6 +58,7 @@ class Deployment:
             "settings": {**SETTINGS, **(settings or {})},
             "topics": topics or [],
             "workers": [{**WORKER, **worker} for worker in workers],
+            **rest,
         }, indent=1))
 
     # Life

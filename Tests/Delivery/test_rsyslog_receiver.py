@@ -18,13 +18,13 @@ pytestmark = pytest.mark.skipif(RSYSLOGD is None, reason="rsyslogd is not instal
 class Rsyslog:
     """rsyslogd that writes what comes in, one raw message a line."""
 
-    def __init__(self, work):
-        self.port, self.out = free_port(), work / "cef.log"
-        (work / "rsyslog").mkdir()
+    def __init__(self, work, transport="", port=None):
+        self.port, self.out = port or free_port(), work / "cef.log"
+        (work / "rsyslog").mkdir(exist_ok=True)
         configuration = work / "rsyslog.conf"
         configuration.write_text(f'''
 global(workDirectory="{work}/rsyslog" maxMessageSize="64k")
-module(load="imtcp")
+module(load="imtcp" {transport})
 template(name="raw" type="string" string="%rawmsg%\\n")
 input(type="imtcp" address="127.0.0.1" port="{self.port}" ruleset="store")
 ruleset(name="store") {{ action(type="omfile" file="{self.out}" template="raw") }}

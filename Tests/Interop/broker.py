@@ -30,10 +30,11 @@ def free_port():
 
 
 class Broker:
-    def __init__(self, directory, settings=None):
+    def __init__(self, directory, settings=None, extra=()):
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.settings = {**SETTINGS, **(settings or {})}
+        self.extra = list(extra)
         self.port, self.http_port = free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
         self.log_path = self.directory / "broker.log"
@@ -42,7 +43,7 @@ class Broker:
     def start(self):
         arguments = [
             str(BINARY), "broker", "--data", str(self.directory / "data"),
-            "--listen", self.bootstrap, "--http", f"127.0.0.1:{self.http_port}"]
+            "--listen", self.bootstrap, "--http", f"127.0.0.1:{self.http_port}", *self.extra]
         for name, value in self.settings.items():
             arguments += ["--set", f"{name}={value}"]
         with open(self.log_path, "ab") as log:

@@ -49,11 +49,11 @@ def work(request):
 
 @pytest.fixture
 def make_broker(request, work):
-    """Starts brokers of the test's own: make_broker(settings={...})."""
+    """Starts brokers of the test's own: make_broker(settings={...}, extra=[flags])."""
     request.node.brokers = []
 
-    def make(settings=None):
-        broker = Broker(work / f"broker-{len(request.node.brokers)}", settings)
+    def make(settings=None, extra=()):
+        broker = Broker(work / f"broker-{len(request.node.brokers)}", settings, extra)
         request.node.brokers.append(broker)
         return broker.start()
 
