@@ -162,7 +162,8 @@ extension TLSIdentity {
         let end = context.notAfter.map { Timestamp.text(milliseconds: $0) } ?? "unknown"
         if context.notAfter ?? .max < now + Self.warningMilliseconds {
             logger.warning(
-                "TLS certificate ends soon", ["subject": context.subject ?? "none", "end": end])
+                context.notAfter ?? .max < now
+                    ? "TLS certificate has expired" : "TLS certificate ends soon", ["subject": context.subject ?? "none", "end": end])
         } else {
             logger.info(event, ["subject": context.subject ?? "none", "end": end])
         }

@@ -25,8 +25,7 @@ enum BrokerCommand {
         options: [data, listen, advertised, http, set, .config, .logLevel, .parent],
         examples: [
             "varve broker --data /var/lib/varve --listen 0.0.0.0:9092 --http 127.0.0.1:9644",
-            "varve broker --data /var/lib/varve --listen SSL://0.0.0.0:9093 "
-                + "--set ssl.keystore.location=/etc/varve/broker.pem",
+            "varve broker -d data -l SSL://0.0.0.0:9093 --set ssl.keystore.location=broker.pem",
         ], run: run)
 
     @Sendable private static func run(_ arguments: Arguments) async throws(CommandError) {
