@@ -78,7 +78,7 @@ final class TestClient {
     func send(_ bytes: ByteSlice) throws {
         var sent = 0
         while sent < bytes.count {
-            let count = try stream.write([bytes], from: sent)
+            let count = try write(bytes, from: sent)
             if count == 0 {
                 guard
                     try stream.socket.waitWritable(timeoutMilliseconds: Self.timeoutMilliseconds)
@@ -88,11 +88,21 @@ final class TestClient {
         }
     }
 
+    /// A connection that breaks is a SystemError, with TLS or without.
+    private func write(_ bytes: ByteSlice, from sent: Int) throws -> Int {
+        do throws(TLSError) {
+            return try stream.write([bytes], from: sent)
+        } catch {
+            if let system = error.systemError { throw system }
+            throw error
+        }
+    }
+
     /// Sends what fits without waiting for more than `milliseconds`; returns the bytes taken.
     func sendSome(_ bytes: ByteSlice, milliseconds: Int32) throws -> Int {
         var sent = 0
         while sent < bytes.count {
-            let count = try stream.write([bytes], from: sent)
+            let count = try write(bytes, from: sent)
             if count == 0,
                 try !stream.socket.waitWritable(timeoutMilliseconds: milliseconds)
             { break }
