@@ -198,6 +198,7 @@ final class RunningBroker: Sendable {
         let own = Endpoint(host: bound.host, port: bound.port)
         let advertised = plan.advertised[security]
         let tls = security == .ssl ? state.tls : nil
+        let handshakesMax = state.handshakes.bytesMax
         let isWildcard = ["0.0.0.0", "::", "*"].contains(bound.host)
         state.addListener(ListenerAddress(own, security))
         _ = try Listener(
@@ -207,12 +208,9 @@ final class RunningBroker: Sendable {
             let here =
                 advertised
                 ?? (isWildcard ? Endpoint(host: socket.localHost, port: own.port) : own)
-            if tls != nil, !state.handshakes.reserve(1),
-                !Connection.closeOldestHandshake(on: loop) || !state.handshakes.reserve(1)
-            {
-                state.metrics.connectionsRefused.add(1)
-                state.connectionCount.release(1)
-                return
+            // Each loop has a share: what another one holds could not be closed from here.
+            if tls != nil && loop.handshakeCount >= max(1, handshakesMax / loops.count) {
+                Connection.closeOldestHandshake(on: loop)
             }
             let connection = Connection(
                 socket: socket, advertised: here, tls: tls?.context, loop: loop, broker: state)

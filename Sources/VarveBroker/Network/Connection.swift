@@ -73,7 +73,7 @@ final class Connection: Channel {
     var descriptor: Int32 { stream.descriptor }
 
     /// - Parameter tls: what the client's handshake is answered with; nil for a plain listener.
-    ///   The connection then has a place in `BrokerState.handshakes`, which it gives back.
+    ///   The connection then counts as an unfinished handshake, until it is one no more.
     init(
         socket: consuming Socket, advertised: Endpoint, tls: TLSContext? = nil, loop: EventLoop,
         broker: BrokerState
@@ -83,6 +83,10 @@ final class Connection: Channel {
         stream = SocketStream(socket, serving: tls)
         holdsHandshake = tls != nil
         opened = loop.now
+        if tls != nil {
+            loop.handshakeCount += 1
+            broker.handshakes.reserveAnyway(1)
+        }
         token = loop.makeToken()
         self.loop = loop
         self.broker = broker
@@ -140,19 +144,18 @@ final class Connection: Channel {
     }
 
     private func endHandshake() {
-        if holdsHandshake { broker.handshakes.release(1) }
+        guard holdsHandshake else { return }
         holdsHandshake = false
+        loop.handshakeCount -= 1
+        broker.handshakes.release(1)
     }
 
     /// Closes the oldest unfinished handshake on `loop`, so that clients that begin one and never
-    /// end it keep nobody out (I8). False when there is none.
-    static func closeOldestHandshake(on loop: EventLoop) -> Bool {
+    /// end it keep nobody out (I8).
+    static func closeOldestHandshake(on loop: EventLoop) {
         let oldest = loop.firstChannel { ($0 as? Connection)?.holdsHandshake ?? false }
-        guard let oldest, let connection = loop.channel(oldest) as? Connection else {
-            return false
-        }
+        guard let oldest, let connection = loop.channel(oldest) as? Connection else { return }
         connection.close(.halfHandshake)
-        return true
     }
 
     private func receive() {

@@ -53,6 +53,8 @@ package final class EventLoop: @unchecked Sendable {
     private var nextSweep: Int64 = 0
     /// Monotonic milliseconds at the start of this turn.
     private(set) var now: Int64
+    /// Unfinished TLS handshakes on this loop, which has its share of what is allowed.
+    var handshakeCount = 0
     /// One read's worth of memory, shared by all channels: an idle connection holds no buffer.
     let scratch: UnsafeMutableRawBufferPointer
 
