@@ -51,8 +51,8 @@ final class RunningBroker: Sendable {
         do throws(SystemError) {
             for (index, listener) in bound.enumerated() {
                 try Self.serveKafka(
-                    listener, plan.listen[index].security, on: loops[index % loops.count], loops: loops, plan: plan,
-                    state: state)
+                    listener, plan.listen[index].security, on: loops[index % loops.count],
+                    loops: loops, plan: plan, state: state)
             }
             if let boundHTTP { try Self.serveHTTP(boundHTTP, loop: loops[0], state: state) }
         } catch {
@@ -192,7 +192,8 @@ final class RunningBroker: Sendable {
     }
 
     private static func serveKafka(
-        _ bound: Bound, _ security: ListenerAddress.Security, on loop: EventLoop, loops: [EventLoop], plan: Plan, state: BrokerState
+        _ bound: Bound, _ security: ListenerAddress.Security, on loop: EventLoop,
+        loops: [EventLoop], plan: Plan, state: BrokerState
     ) throws(SystemError) {
         guard let socket = bound.socket.take() else { return }
         let own = Endpoint(host: bound.host, port: bound.port)

@@ -82,7 +82,8 @@ enum ConfigEntries {
             let value = definition.isSensitive ? "" : settings.value(of: name)
             return Entry(
                 name: name, value: value.isEmpty ? nil : value, source: synonyms[0].source,
-                isReadOnly: true, isSensitive: definition.isSensitive, type: type, documentation: definition.documentation,
+                isReadOnly: true, isSensitive: definition.isSensitive, type: type,
+                documentation: definition.documentation,
                 synonyms: synonyms)
         }
     }

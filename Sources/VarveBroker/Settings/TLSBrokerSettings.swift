@@ -163,7 +163,8 @@ extension TLSIdentity {
         if context.notAfter ?? .max < now + Self.warningMilliseconds {
             logger.warning(
                 context.notAfter ?? .max < now
-                    ? "TLS certificate has expired" : "TLS certificate ends soon", ["subject": context.subject ?? "none", "end": end])
+                    ? "TLS certificate has expired" : "TLS certificate ends soon",
+                ["subject": context.subject ?? "none", "end": end])
         } else {
             logger.info(event, ["subject": context.subject ?? "none", "end": end])
         }

@@ -17,7 +17,8 @@ struct Session: Sendable {
     ) async throws(CommandError) -> Result {
         let brokers = try BrokerAddresses(arguments)
         var configuration = ClientConfiguration(
-            bootstrap: brokers.endpoints, clientID: "varve-\(arguments.command.filter { $0 != " " })",
+            bootstrap: brokers.endpoints,
+            clientID: "varve-\(arguments.command.filter { $0 != " " })",
             logger: try arguments.logger("client", default: .warning))
         configuration.tls = try brokers.tls?.identity()
         let timeout = try arguments.integer(.timeout, in: 1...3_600_000) ?? 10_000
