@@ -4,9 +4,9 @@ package import VarvePlatform
 /// line each into a file.
 ///
 /// Over TCP and TLS syslog has no acknowledgement. `delivered` is said when the receiver's machine
-/// has acknowledged every byte of the batch and has not closed the connection; what that machine loses
-/// afterwards, nobody learns. A batch that breaks off is sent again whole, so messages may come
-/// twice; `externalId` tells (D4). Into a file, `delivered` is said after fdatasync.
+/// has acknowledged every byte of the batch and has not closed the connection; what that machine
+/// loses afterwards, nobody learns. A batch that breaks off is sent again whole, so messages may
+/// come twice; `externalId` tells (D4). Into a file, `delivered` is said after fdatasync.
 package final class SyslogSink: Sink {
     private let message: SyslogMessage
     private let isOctetCounted: Bool
