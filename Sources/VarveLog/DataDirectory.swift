@@ -89,8 +89,8 @@ package final class DataDirectory: Sendable {
         let producerIDs = try ProducerIDs(
             path: path + "/producer-ids", directory: path, disk: disk, now: now, logger: logger)
         let reserve = DiskReserve(
-            directory: path, disk: disk, bytesMax: options.reserveBytes, logger: logger)
-        reserve.open()
+            directory: path, disk: disk, bytesMax: options.reserveBytes ?? 0, logger: logger)
+        if options.reserveBytes != nil { reserve.open() }
         let store = LogStore(
             disk: disk, reserve: reserve, openFilesMax: options.openFilesMax,
             commit: GroupCommit(options.commit), logger: logger,

@@ -10,8 +10,9 @@ package struct DataDirectoryOptions: Sendable {
     /// Segment files that all partitions together keep open (I8). Beyond it the least recently
     /// used is closed; one with unsynced bytes never is.
     package var openFilesMax = 1000
-    /// Bytes set aside for what must go on when the disk is full; 0 for none.
-    package var reserveBytes: Int64 = 0
+    /// Bytes set aside for what must go on when the disk is full; 0 gives back what an earlier
+    /// start has set aside, nil (for tools that open a broker's directory) leaves that alone.
+    package var reserveBytes: Int64?
     /// Bytes of all topics beyond which appends are refused, except to internal ones; nil for any
     /// number.
     package var quotaBytes: Int64?

@@ -161,10 +161,14 @@ import VarveSimulation
         fixture.directory.tick(now: fixture.now)
         #expect(fixture.directory.storage.reserveBytes == Self.reserveBytes)
         try fixture.append(["taken"])
-        // A start without a reserve gives its space back.
+        // A tool that knows of no reserve leaves it; a start without one gives its space back.
+        try fixture.restart()
+        #expect(fixture.disk.allFiles.contains("/data/reserve"))
         try fixture.directory.close(now: fixture.now)
         fixture.disk.kill()
-        try fixture.reopen()
+        var none = LogFixture.options()
+        none.reserveBytes = 0
+        try fixture.reopen(options: none)
         #expect(!fixture.disk.allFiles.contains("/data/reserve"))
         #expect(try fixture.values() == ["kept", "taken"])
     }
