@@ -114,6 +114,33 @@ import VarveSimulation
         #expect(Set(again.topics.map(\.name)) == made)
     }
 
+    @Test func aStopInterruptsTheMakingOfOneLargeTopic() throws {
+        let disk = SimulatedDisk(seed: 8)
+        let directory = try DataDirectory.open(
+            path: "/data", disk: disk, options: Self.threadedOptions(), now: 0, logger: nil)
+        let failure = Lock<LogError?>(nil)
+        let maker = NamedThread("maker") {
+            do throws(LogError) {
+                try directory.createTopic("large", partitions: 20_000, now: 0)
+            } catch {
+                failure.withLock { $0 = error }
+            }
+        }
+        let waiting = Lock(0)
+        while disk.count(of: .name) < 100 {
+            _ = waiting.wait(timeoutMilliseconds: 1) { _ in Bool?.none }
+        }
+        directory.refuseChanges()
+        maker.join()
+        #expect(failure.withLock { $0 } == .closed)
+        #expect(disk.count(of: .name) < 20_000)
+        try directory.close(now: 0)
+        disk.powerCut(keep: 100)
+        let again = try DataDirectory.open(
+            path: "/data", disk: disk, options: LogFixture.options(), now: 0, logger: nil)
+        #expect(again.topics.isEmpty)
+    }
+
     /// A start with threads finds what one without finds, and says it in the same order.
     @Test func partitionsOpenedSideBySideAreTheSame() throws {
         var fixture = try LogFixture(seed: 3)
