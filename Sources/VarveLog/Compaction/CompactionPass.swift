@@ -155,10 +155,17 @@ struct CompactionPass {
             } catch {
                 throw LogError(error)
             }
-            guard try log.replace(group, with: cleaned.segment, generation: plan.generation) else {
-                return false
-            }
+            // A failure may leave the decision standing: then only recovery, which carries it
+            // out, may touch the files any more.
             isReplaced = true
+            do throws(LogError) {
+                isReplaced = try log.replace(
+                    group, with: cleaned.segment, generation: plan.generation)
+            } catch {
+                isReplaced = !log.isOnline
+                throw error
+            }
+            guard isReplaced else { return false }
         }
         result.segmentsBefore += group.count
         result.segmentsAfter += 1

@@ -120,7 +120,14 @@ struct SegmentSwap {
         guard try disk.entry(directory) != nil else { return notes }
         for name in try disk.list(directory) where name.hasSuffix(Self.suffix) {
             let summary = SegmentSeal.summary(try disk.readAll(path(name), bytesMax: 4096))
-            guard let summary, Self.name(summary.base) == name else {
+            var isThere = false
+            if let summary, Self.name(summary.base) == name {
+                try rename(summary.base)
+                let log = path(SegmentName.file(summary.base, .log))
+                isThere = try disk.entry(log) == .file(size: summary.byteCount)
+            }
+            // Nothing is removed for a new segment that is not in its place.
+            guard let summary, isThere else {
                 // The old seal may speak of the new file: it goes as well.
                 let seal = path(String(name.dropLast(Self.suffix.count)) + ".seal")
                 if try disk.entry(seal) != nil { try disk.remove(seal) }
@@ -128,7 +135,6 @@ struct SegmentSwap {
                 notes.append("\(name) is damaged; removed")
                 continue
             }
-            try rename(summary.base)
             try complete(summary)
             notes.append("finished the compaction of segment \(summary.base)")
         }
