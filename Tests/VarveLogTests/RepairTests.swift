@@ -142,6 +142,20 @@ import VarveSimulation
         }
     }
 
+    @Test func anIndexThatIsWrongInSpiteOfItsChecksumIsBuiltAnew() throws {
+        for (suffix, byte) in [("index", 3), ("index", 7), ("timeindex", 7), ("timeindex", 11)] {
+            let fixture = try makeLog()
+            try stop(fixture, cleanly: true)
+            fixture.forge(suffix, byte: byte)
+            #expect(try isClean(fixture.disk).count == 1)
+            let planned = try plan(fixture)
+            #expect(planned.text.contains("an index of segment 8 did not match; built anew"))
+            #expect(try repair(fixture).execute().text == planned.text)
+            fixture.disk.kill()
+            #expect(try isClean(fixture.disk).isEmpty)
+        }
+    }
+
     @Test func appendTimesSurviveARepairThatReadsEverything() throws {
         let fixture = try makeLog()
         try stop(fixture, cleanly: true)

@@ -273,6 +273,23 @@ import VarveSimulation
         }
     }
 
+    @Test func anIndexEntryThatPointsWrongIsFoundThoughEveryChecksumIsRight() throws {
+        for (suffix, byte, kind) in [
+            ("index", 3, Finding.Kind.indexDamaged), ("index", 7, .indexDamaged),
+            ("index", 0, .indexDamaged), ("timeindex", 7, .timeIndexDamaged),
+            ("timeindex", 11, .timeIndexDamaged), ("timeindex", 0, .timeIndexDamaged),
+        ] {
+            let fixture = try makeLog()
+            fixture.forge(suffix, byte: byte)
+            for isRunning in [false, true] {
+                let report = try verify(fixture.disk) { $0.isRunning = isRunning }
+                #expect(report.findings.map(\.kind) == [kind], "\(suffix) byte \(byte)")
+                // An entry that is far too high is told by the one behind it.
+                #expect(byte == 0 || report.findings.first?.position == 0)
+            }
+        }
+    }
+
     @Test func aMissingSegmentIsFoundByItsNeighbours() throws {
         for base: Int64 in [0, 8, 16] {
             for isRunning in [false, true] {
@@ -439,5 +456,27 @@ import VarveSimulation
             report.findings.first.map { "\($0)" }
                 == "batch-damaged  \(path) position 228, 228 bytes, offsets 10 to 11: "
                 + "no valid batch stands here")
+    }
+}
+
+extension LogFixture {
+    /// Changes one byte of an index and makes checksums and seal right again: what a broker with
+    /// a mistake in it would write.
+    func forge(_ suffix: String, byte: Int) {
+        let file = path(8, suffix)
+        var bytes = disk.contents(file)!
+        bytes[byte] ^= 1
+        disk.setContents(file, bytes)
+        let sealPath = path(8, "seal")
+        var seal = disk.contents(sealPath)!
+        func store(_ checksum: UInt32, at position: Int) {
+            withUnsafeBytes(of: checksum.bigEndian) {
+                seal.replaceSubrange(position..<position + 4, with: $0)
+            }
+        }
+        // Behind eight bytes of magic, see SegmentSummary.
+        store(bytes.withUnsafeBytes { CRC32C.checksum($0) }, at: 8 + (suffix == "index" ? 60 : 68))
+        store(seal.dropLast(4).withUnsafeBytes { CRC32C.checksum($0) }, at: seal.count - 4)
+        disk.setContents(sealPath, seal)
     }
 }
