@@ -80,6 +80,24 @@ struct Recovery {
             }
         }
         markFile = try DurableMarkFile(reading: directory, disk: disk)
+        if readsEverything { try removeDamagedProducers() }
+    }
+
+    /// A producer state that cannot be believed is as good as none, and would be found damaged
+    /// again and again where nothing writes it anew.
+    private mutating func removeDamagedProducers() throws(SystemError) {
+        var kept: [String] = []
+        for name in names {
+            guard let (offset, kind) = SegmentName.parse(name), kind == .producers,
+                ProducerState(try disk.readAll(directory + "/" + name)) == nil
+            else {
+                kept.append(name)
+                continue
+            }
+            try remove(name)
+            report.notes.append("the producer state before offset \(offset) was damaged; removed")
+        }
+        names = kept
     }
 
     /// The base offsets of the segments to keep. Those wholly before the log's start were deleted
