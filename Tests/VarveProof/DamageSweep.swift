@@ -77,11 +77,15 @@ package struct DamageSweep: Sendable {
     }
 
     /// Damages one file in every `stride`-th way, beginning with `first`.
-    package func run(path: String, first: Int = 0, stride: Int = 1) -> ProofResult {
+    /// - Parameter movesAll: in every way that moves bytes to another place besides.
+    package func run(
+        path: String, first: Int = 0, stride: Int = 1, movesAll: Bool = false
+    ) -> ProofResult {
         var result = ProofResult()
         let good = disk.contents(path)!
         let all = FileDamage.all(size: good.count)
-        for index in Swift.stride(from: first, to: all.count, by: stride) {
+        for index in first..<max(first, all.count)
+        where (index - first) % stride == 0 || movesAll && all[index].movesBytes {
             let bad = all[index].apply(to: good)
             // The leader epoch is the broker's own, and outside the checksum.
             if case .flip(let bit) = all[index], isLeaderEpoch(bit / 8, path) { continue }

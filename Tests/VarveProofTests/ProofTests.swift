@@ -41,7 +41,8 @@ import VarveSimulation
         let seed = Generator.seed(for: "damageIsFoundReportedAndNeverServed")
         var result = ProofResult()
         for path in sweep.paths {
-            result.add(sweep.run(path: path, first: Int(seed % 31), stride: 101))
+            result.add(
+                sweep.run(path: path, first: Int(seed % 31), stride: 101, movesAll: true))
         }
         expectHeld(result, atLeast: 200)
     }
