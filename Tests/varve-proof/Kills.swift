@@ -64,12 +64,16 @@ struct Kills: Sendable {
                 "--kill-at", "\(generator.int(1...120))", "--moment", moment.rawValue,
             ]
         }
-        let child = try ChildProcess.start(ProcessControl.executable, arguments)
-        if !isCounted {
-            pause(milliseconds: Int64(generator.int(3...40)))
-            child.send(ProcessControl.kill)
+        let delay = Int64(generator.int(3...40))
+        var ending = ChildProcess.Ending.exited(Worker.lockedStatus)
+        for _ in 0..<50 where ending == .exited(Worker.lockedStatus) {
+            let child = try ChildProcess.start(ProcessControl.executable, arguments)
+            if !isCounted {
+                pause(milliseconds: delay)
+                child.send(ProcessControl.kill)
+            }
+            ending = child.wait()
         }
-        let ending = child.wait()
         guard ending == .killed(signal: ProcessControl.kill) else {
             result.add(violation: "\(place): the process was not killed but ended: \(ending)")
             return

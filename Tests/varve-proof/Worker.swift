@@ -8,6 +8,10 @@ internal import VarveProof
 ///     varve-proof work --data DIRECTORY --ledger FILE --seed N --now MS
 ///                      [--kill-at N --moment before|middle|after] [--steps N]
 enum Worker {
+    /// The exit status where somebody else holds the directory. A program that is just being
+    /// started holds its parent's files, and their locks, until its own code runs.
+    static let lockedStatus: Int32 = 4
+
     static func run(_ options: Options, seed: UInt64) -> Never {
         let moment = options.text("moment").flatMap { SuicidalDisk.Moment(rawValue: $0) }
         let killAt = options.number("kill-at") ?? 0
@@ -24,6 +28,9 @@ enum Worker {
             }
             try workload.directory.close(now: workload.now)
             ProcessControl.exitNow(0)
+        } catch LogError.directoryLocked(_, let holder) {
+            say("varve-proof work: locked by \(holder)\n", to: StandardStreams.error)
+            ProcessControl.exitNow(lockedStatus)
         } catch {
             // A disk whose power was cut under the process fails in every way it likes.
             say("varve-proof work: \(error)\n", to: StandardStreams.error)
