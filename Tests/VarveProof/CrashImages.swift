@@ -142,11 +142,19 @@ package struct CrashImages: Sendable {
         private func check(_ image: SimulatedDisk, _ before: Ledger, _ place: String) {
             result.withLock { $0.count += 1 }
             var ledger = before
+            var aside: [String: [UInt8]] = [:]
             for round in ["", ", once more"] {
                 do {
                     let directory = try Workload.open(image, "/data", .manual, now: Self.now)
                     for sentence in ledger.check(directory) {
                         violation("\(place)\(round): \(sentence)")
+                    }
+                    // What was set aside once is kept (I7).
+                    for (path, bytes) in aside where image.contents(path) != bytes {
+                        violation("\(place)\(round): \(path) is not as it was set aside")
+                    }
+                    for damage in directory.recovery.damages where !damage.quarantine.isEmpty {
+                        aside[damage.quarantine] = image.contents(damage.quarantine)
                     }
                     if !round.isEmpty, let damage = directory.recovery.damages.first {
                         violation("\(place)\(round): reported again: \(damage)")
