@@ -206,6 +206,8 @@
             try key.write(to: URL(fileURLWithPath: server.key))
             let error = tlsFailure { () throws(TLSError) in _ = try identity.reload() }
             #expect(error?.description.contains("belongs to none") == true)
+            // What could not be used is looked at again, though it has not changed since.
+            #expect(tlsFailure { () throws(TLSError) in _ = try identity.reload() } == error)
             #expect(identity.context.subject == "CN=server")
             try certificate.write(to: URL(fileURLWithPath: server.certificate))
             #expect(try identity.reload())
