@@ -18,6 +18,8 @@ struct CleaningModel {
         /// For a tombstone: the earliest time from which compaction may take it, by the first
         /// compaction that may have met it.
         var horizonMin: Int64?
+        /// The latest time that a compaction which may have met it wrote into its batch.
+        var horizonLast: Int64 = 0
         /// The time from which it must be gone after a whole compaction, once one has met it.
         var horizonMax: Int64?
         /// A tombstone past its time was in reach of a compaction.
@@ -59,19 +61,19 @@ struct CleaningModel {
     private func violate(_ what: String) { violations.list.append(what) }
 
     mutating func appended(
-        _ records: [Record], _ header: RecordBatchHeader, _ result: AppendResult, at now: Int64
+        _ records: [Record], _ header: RecordBatchHeader, at base: Int64, _ now: Int64
     ) {
-        for offset in entries.keys where offset >= result.baseOffset { entries[offset] = nil }
-        for base in batches.keys where base >= result.baseOffset { batches[base] = nil }
+        for offset in entries.keys where offset >= base { entries[offset] = nil }
+        for other in batches.keys where other >= base { batches[other] = nil }
         var header = header
-        header.baseOffset = result.baseOffset
-        batches[result.baseOffset] = Batch(
+        header.baseOffset = base
+        batches[base] = Batch(
             header: header, appendTime: now,
             maxTimestamp: records.map(\.timestamp).max() ?? -1)
         for (index, record) in records.enumerated() {
             var placed = record
-            placed.offset = result.baseOffset + Int64(index)
-            entries[placed.offset] = Entry(record: placed, batch: result.baseOffset)
+            placed.offset = base + Int64(index)
+            entries[placed.offset] = Entry(record: placed, batch: base)
         }
     }
 
@@ -94,6 +96,7 @@ struct CleaningModel {
             } else if entry.record.value == nil {
                 let horizon = min(entry.horizonMin ?? Int64.max, now + deleteRetention)
                 entries[offset]!.horizonMin = horizon
+                entries[offset]!.horizonLast = max(entry.horizonLast, now + deleteRetention)
                 // Also in the first compaction: it may take several passes.
                 if now >= horizon { entries[offset]!.isExpired = true }
             }
@@ -102,7 +105,7 @@ struct CleaningModel {
 
     /// A whole compaction came back: every key below `end` is there once.
     mutating func compactionEnded(
-        end: Int64, deleteRetention: Int64, now: Int64, _ log: PartitionLog, _ context: String
+        end: Int64, now: Int64, _ log: PartitionLog, _ context: String
     ) throws {
         var seen: [ByteSlice: Int64] = [:]
         for (_, bytes) in try log.everything() {
@@ -125,9 +128,9 @@ struct CleaningModel {
             }
         }
         for (offset, entry) in entries where offset < end && entry.record.value == nil {
-            let horizon = now + deleteRetention
-            // The earliest whole compaction has stamped it at the latest.
-            if entry.horizonMax == nil { entries[offset]!.horizonMax = horizon }
+            // The earliest whole compaction has stamped it at the latest; one that was cut off
+            // may have done it before, with another time.
+            if entry.horizonMax == nil { entries[offset]!.horizonMax = entry.horizonLast }
         }
     }
 

@@ -50,6 +50,15 @@ final class CleaningWorld {
     private(set) var step = 0
     private(set) var counts: [String: Int] = [:]
     private let told = Lock<Int64>(0)
+    /// An append that the disk did not live to answer: its batch may be there, whole.
+    private var unanswered: Unanswered?
+
+    private struct Unanswered {
+        let records: [Record]
+        let header: RecordBatchHeader
+        let base: Int64
+        let appendTime: Int64
+    }
     /// What was wrong; the life ends with the first.
     var violations: [String] { model.violations.list }
 
@@ -161,9 +170,12 @@ final class CleaningWorld {
         let header = try batch.withUnsafeBytes { (raw) throws(RecordError) in
             try RecordBatchHeader(parsing: raw)
         }
+        unanswered = Unanswered(
+            records: records, header: header, base: log.endOffset, appendTime: now)
         let result = try log.append(batch, now: now)
+        unanswered = nil
         model.require(!result.isDuplicate, "\(context): a new batch was taken for a retry")
-        model.appended(records, header, result, at: now)
+        model.appended(records, header, at: result.baseOffset, now)
         awaitDurable(result.lastOffset + 1)
         if id >= 0, generator.chance(1, in: 4) {
             let again = try log.append(batch, now: now)
@@ -222,8 +234,7 @@ final class CleaningWorld {
         guard !result.wasCutShort, result.passes > 0, configuration.isCompacting else { return }
         let clean = try log.compactionCheckpoint().firstDirtyOffset
         model.require(clean <= end, "\(context): compacted into the active segment")
-        try model.compactionEnded(
-            end: clean, deleteRetention: deleteRetention, now: began, log, context)
+        try model.compactionEnded(end: clean, now: began, log, context)
     }
 
     /// What others do while a compaction runs.
@@ -310,6 +321,7 @@ final class CleaningWorld {
         }
         try open()
         try check()
+        unanswered = nil
         // Offsets that were never shown may be given out again.
         told.withLock { $0 = 0 }
     }
@@ -328,6 +340,12 @@ final class CleaningWorld {
         takeAcknowledged()
         for damage in directory.recovery.damages {
             model.require(damage.kind != .corruption, "\(context): \(damage)")
+        }
+        if let batch = unanswered,
+            try log.everything().contains(where: { $0.header.baseOffset == batch.base })
+        {
+            model.appended(batch.records, batch.header, at: batch.base, batch.appendTime)
+            unanswered = nil
         }
         // What is not durable yet is not readable, and not lost either.
         var shown = model
