@@ -91,12 +91,15 @@ struct CleaningModel {
                 entries[offset]!.isSuperseded = true
                 continue
             }
+            // Also where a later one would make it go: that may be out of the compaction's reach.
+            if entry.record.value == nil {
+                entries[offset]!.horizonLast = max(entry.horizonLast, now + deleteRetention)
+            }
             if offset < latest[key]! {
                 entries[offset]!.isSuperseded = true
             } else if entry.record.value == nil {
                 let horizon = min(entry.horizonMin ?? Int64.max, now + deleteRetention)
                 entries[offset]!.horizonMin = horizon
-                entries[offset]!.horizonLast = max(entry.horizonLast, now + deleteRetention)
                 // Also in the first compaction: it may take several passes.
                 if now >= horizon { entries[offset]!.isExpired = true }
             }
