@@ -1,7 +1,8 @@
 internal import VarvePlatform
 
-/// One thread for what takes several syncs: making and deleting topics, blocks of producer ids.
-/// Jobs run one after another in the order they came, so that event loops never wait for them.
+/// One thread for what takes long: making and deleting topics, blocks of producer ids; and another
+/// for repairs. Jobs run one after another in the order they came, so that event loops never wait
+/// for them.
 final class AdminThread: @unchecked Sendable {
     // SAFETY: `state` is a lock; `thread` is set in init and only joined after.
     private struct State {
@@ -12,8 +13,8 @@ final class AdminThread: @unchecked Sendable {
     private let state = Lock(State())
     private var thread: NamedThread?
 
-    init() {
-        thread = NamedThread("varve-admin") { [state] in
+    init(_ name: String) {
+        thread = NamedThread(name) { [state] in
             while true {
                 let jobs = state.wait { state -> [@Sendable () -> Void]? in
                     if state.jobs.isEmpty { return state.isStopping ? [] : nil }

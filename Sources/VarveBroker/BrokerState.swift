@@ -17,7 +17,9 @@ package final class BrokerState: Sendable {
     private let stopping = Atomic<Bool>(false)
     private let bound = Lock<[ListenerAddress]>([])
     /// For what takes several syncs.
-    let admin = AdminThread()
+    let admin = AdminThread("varve-admin")
+    /// Partitions reopened and verified on command.
+    let repairs: RepairJobs
     let partitionWatches = PartitionWatches()
     /// The most a Fetch response carries (`fetch.max.bytes`).
     let fetchBytesMax: Int
@@ -51,6 +53,7 @@ package final class BrokerState: Sendable {
         groups = GroupCoordinator(
             directory: directory, clock: clock, settings: GroupSettings(settings),
             logger: logger.part("groups"))
+        repairs = RepairJobs(clock: clock, logger: logger)
         started = clock.monotonicMilliseconds()
         connectionLimits = limits ?? ConnectionLimits(settings)
         frameMemory = MemoryBudget(bytesMax: settings.int("queued.max.request.bytes"))

@@ -25,6 +25,7 @@ final class RunningBroker: Sendable {
     private let loops: [EventLoop]
     private let housekeeping: HousekeepingThread
     private let compaction: CompactionThread
+    private let scrubbing: ScrubThread
     private let logger: Logger
 
     /// Opens, recovers, listens. On an error everything that was begun has been ended.
@@ -57,11 +58,13 @@ final class RunningBroker: Sendable {
             if let boundHTTP { try Self.serveHTTP(boundHTTP, loop: loops[0], state: state) }
         } catch {
             state.admin.stop()
+            state.repairs.stop()
             throw .noResources("cannot listen: \(error)")
         }
         httpPort = boundHTTP?.port ?? 0
         housekeeping = HousekeepingThread(state)
         compaction = CompactionThread(state)
+        scrubbing = ScrubThread(state)
         for loop in loops { loop.start() }
         for address in state.listeners { logger.info("listening", ["address": address]) }
         if let http = plan.http {
@@ -96,6 +99,8 @@ final class RunningBroker: Sendable {
         } while state.clock.monotonicMilliseconds() < deadline
         compaction.stop()
         housekeeping.stop()
+        scrubbing.stop()
+        state.repairs.stop()
         state.admin.stop()
         for loop in loops { loop.stop() }
         do throws(LogError) {

@@ -21,7 +21,7 @@ struct BatchScanner {
     }
 
     /// The bytes at `position`, as many as are there up to `count`, which must fit the window.
-    private mutating func bytes(
+    mutating func bytes(
         at position: Int64, _ count: Int
     ) throws(SystemError) -> UnsafeRawBufferPointer {
         if position < windowStart || position + Int64(count) > windowStart + Int64(windowCount) {
@@ -36,8 +36,9 @@ struct BatchScanner {
             rebasing: window[from..<min(from + count, windowCount)])
     }
 
-    /// What the header at `position` says, its batch not looked at; nil where it cannot be one.
+    /// What stands at `position`, if it has the shape of a batch's header; nothing is checked.
     mutating func header(at position: Int64) throws(SystemError) -> RecordBatchHeader? {
+        guard position >= 0, position < size else { return nil }
         let head = try bytes(at: position, RecordBatchHeader.byteCount)
         return try? RecordBatchHeader(parsing: head)
     }
@@ -58,39 +59,6 @@ struct BatchScanner {
             at += Int64(piece.count)
         }
         return checksum == header.checksum ? header : nil
-    }
-
-    /// The first position from `start` on where a valid batch stands whose base offset is within
-    /// `offsets`; nil when there is none.
-    mutating func nextBatch(
-        from start: Int64, offsets: Range<Int64>
-    ) throws(SystemError) -> Int64? {
-        var position = start
-        while size - position >= Int64(RecordBatchHeader.byteCount) {
-            let piece = try bytes(at: position, window.count)
-            guard piece.count >= RecordBatchHeader.byteCount else { return nil }
-            // The cheap tests first: the magic byte, the epoch that this log always writes, and
-            // an offset that can be.
-            var candidate: Int?
-            for at in 0...(piece.count - RecordBatchHeader.byteCount)
-            where piece[at + 16] == 2 {
-                let offset = Int64(
-                    bigEndian: piece.loadUnaligned(fromByteOffset: at, as: Int64.self))
-                let epoch = piece.loadUnaligned(fromByteOffset: at + 12, as: Int32.self)
-                if offsets.contains(offset), epoch == 0 {
-                    candidate = at
-                    break
-                }
-            }
-            guard let candidate else {
-                position += Int64(piece.count - RecordBatchHeader.byteCount + 1)
-                continue
-            }
-            position += Int64(candidate)
-            if try batch(at: position) != nil { return position }
-            position += 1
-        }
-        return nil
     }
 
     /// Runs `body` with a window.

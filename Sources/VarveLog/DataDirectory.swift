@@ -6,7 +6,8 @@ package import VarvePlatform
 ///     <path>/meta.json              format, cluster id, node id
 ///     <path>/producer-ids           the next block of producer ids
 ///     <path>/topics/<topic>/        topic.json and one directory for each partition
-///     <path>/quarantine/            what recovery set aside
+///     <path>/quarantine/            what recovery and healing set aside
+///     <path>/scrub                  how far the scrubber is
 ///
 /// All verbs may be called from any thread.
 package final class DataDirectory: Sendable {
@@ -91,9 +92,11 @@ package final class DataDirectory: Sendable {
         let reserve = DiskReserve(
             directory: path, disk: disk, bytesMax: options.reserveBytes ?? 0, logger: logger)
         if options.reserveBytes != nil { reserve.open() }
+        let health = LogHealth()
         let store = LogStore(
             disk: disk, reserve: reserve, openFilesMax: options.openFilesMax,
-            commit: GroupCommit(options.commit), logger: logger,
+            commit: GroupCommit(options.commit), logger: logger, health: health,
+            scrubber: Scrubber(disk: disk, directory: path, health: health),
             quarantine: path + "/quarantine",
             producerExpiryMilliseconds: options.producerExpiryMilliseconds)
         store.quota.setLimit(options.quotaBytes)

@@ -99,6 +99,7 @@ extension PartitionLog {
                 }
             }
             if mustSubmit { store.commit.submit(self) }
+            store.health.healed(self)
             report = recovery.report
         } catch {
             report = recovery.report
@@ -118,7 +119,9 @@ extension PartitionLog {
         try rewriting.withLock { (_) throws(LogError) in try upkeep.withLock(body) }
     }
 
-    private func log(_ report: PartitionReport) {
+    /// Counts what a recovery or healing found, and writes it to the log.
+    func log(_ report: PartitionReport) {
+        store.health.note(report)
         guard let logger = store.logger else { return }
         for damage in report.damages {
             logger.error(
@@ -151,6 +154,8 @@ extension PartitionLog {
             state.withLock { $0.status = .deleted }
         }
         stop(as: .deleted, error: .unknownTopic(topic))
+        // Nor while a segment is written anew: whoever does it sees the end, and stops.
+        rewriting.withLock { _ in }
         state.withLock { state in
             for index in state.segments.indices { state.segments[index].closeFile() }
             store.admission.add(-state.countedBytes)

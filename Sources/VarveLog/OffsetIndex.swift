@@ -2,6 +2,8 @@ internal import VarvePlatform
 
 /// Where in a segment its offsets are, about every `index.interval.bytes`.
 ///
+/// A batch behind a gap in the offsets always has an entry.
+///
 ///     offset size field
 ///          0    4 last offset of a batch, minus the segment's base offset
 ///          4    4 position of that batch's first byte in the .log file
@@ -40,5 +42,13 @@ extension SparseIndex where Entry == OffsetIndexEntry {
     /// the segment's first byte.
     func entry(notBehind relativeOffset: Int64) -> OffsetIndexEntry? {
         last { Int64($0.relativeOffset) <= relativeOffset }
+    }
+
+    /// The last offset, relative, of the batch at `position`, where there is an entry for it.
+    func relativeLastOffset(at position: Int64) -> Int64? {
+        guard let entry = last(where: { Int64($0.position) <= position }),
+            Int64(entry.position) == position
+        else { return nil }
+        return Int64(entry.relativeOffset)
     }
 }

@@ -183,6 +183,8 @@ struct LogStore: Sendable {
     private(set) var files: SegmentFiles
     let commit: GroupCommit
     let logger: Logger?
+    let health: LogHealth
+    let scrubber: Scrubber
     let quarantine: String
     let producerExpiryMilliseconds: Int64
     let reserve: DiskReserve
@@ -193,12 +195,15 @@ struct LogStore: Sendable {
 
     init(
         disk: any Disk, reserve: DiskReserve, openFilesMax: Int, commit: GroupCommit,
-        logger: Logger?, quarantine: String, producerExpiryMilliseconds: Int64
+        logger: Logger?, health: LogHealth, scrubber: Scrubber, quarantine: String,
+        producerExpiryMilliseconds: Int64
     ) {
         self.disk = reserve.bytesMax > 0 ? ReserveDisk(disk, reserve: reserve) : disk
         files = SegmentFiles(disk: disk, cache: OpenFiles(filesMax: openFilesMax))
         self.commit = commit
         self.logger = logger
+        self.health = health
+        self.scrubber = scrubber
         self.quarantine = quarantine
         self.producerExpiryMilliseconds = producerExpiryMilliseconds
         self.reserve = reserve

@@ -27,6 +27,7 @@ extension PartitionLog {
         // Where to look: `offset`, then the segments behind its own. By offset, because compaction
         // may put another segment in the place of several at any time.
         var searched = offset
+        var isSecondTry = false
         while true {
             let plan = try state.withLock { (state) throws(LogError) -> ReadPlan in
                 try self.plan(from: searched, &state)
@@ -34,10 +35,16 @@ extension PartitionLog {
             var found: SegmentReader.Found?
             if let place = plan.place {
                 do throws(LogError) {
-                    found = try SegmentReader(place: place).read(
-                        from: offset, bytesMax: bytesMax, below: limit ?? plan.durableEnd)
+                    found = try SegmentReader(place: place, lastOffset: { (at) throws(LogError) in
+                        try self.lastOffset(at: at, in: place)
+                    }).read(from: offset, bytesMax: bytesMax, below: limit ?? plan.durableEnd)
                 } catch {
-                    try suspect(place.segmentBase, error)
+                    // Wrong in memory only, or healed meanwhile: what the disk says counts.
+                    if !isSecondTry, try dropCache(of: place, after: error) {
+                        isSecondTry = true
+                        continue
+                    }
+                    try suspect(place, error)
                 }
                 if found == nil, let nextBase = place.nextBase {
                     searched = max(searched, nextBase)
@@ -106,7 +113,7 @@ extension PartitionLog {
             return nextBase.map { nextBase in
                 SegmentReader.Place(
                     file: nil, segmentBase: base, revision: 0, position: 0, firstOffsetMin: base,
-                    end: 0, nextOffset: base, nextBase: nextBase)
+                    end: 0, nextBase: nextBase)
             }
         }
         let file: any DiskFile
@@ -118,7 +125,6 @@ extension PartitionLog {
         var place = SegmentReader.Place(
             file: file, segmentBase: base, revision: state.segments[index].revision, position: 0,
             firstOffsetMin: base, end: end,
-            nextOffset: isLast ? state.durable.end : state.segments[index].nextOffset,
             nextBase: nextBase)
         let revision = place.revision
         if let hint = state.hints.first(where: {
@@ -136,6 +142,21 @@ extension PartitionLog {
         // A reader that has caught up stands at the end.
         place.position = min(place.position, end)
         return place
+    }
+
+    /// What the index says of the batch at `position`.
+    private func lastOffset(
+        at position: Int64, in place: SegmentReader.Place
+    ) throws(LogError) -> Int64? {
+        try state.withLock { (state) throws(LogError) in
+            let index = Self.segmentIndex(of: place.segmentBase, state.segments)
+            guard index >= 0, state.segments[index].base == place.segmentBase,
+                state.segments[index].revision == place.revision
+            else { return nil }
+            try loadIndexes(of: &state.segments[index], state.configuration)
+            return state.segments[index].index.relativeLastOffset(at: position)
+                .map { place.segmentBase + $0 }
+        }
     }
 
     private func remember(

@@ -235,13 +235,18 @@ struct Recovery {
             if firstAppendTime >= 0 { segment.firstAppendTime = firstAppendTime }
             return
         }
-        try repair(scan.repairs, in: file)
+        let repair = SegmentRepair(
+            topic: topic, partition: partition, directory: directory, base: segment.base,
+            store: store, durableEnd: mark?.durableEnd ?? 0, now: now)
+        try repair.restore(scan.repairs, in: file, &report)
         guard let lastInvalid = scan.invalid.last else { return }
 
         var gaps: [Range<Int64>] = []
         var keptEnd = size
         for invalid in scan.invalid {
-            switch try setAside(invalid, of: file, segment.base, size: size, nextBase: nextBase) {
+            switch try repair.setAside(
+                invalid, of: file, size: size, nextBase: nextBase, &report)
+            {
             case .keep: break
             case .closeGap: gaps.append(invalid.range)
             case .truncate: keptEnd = lastInvalid.range.lowerBound
@@ -255,12 +260,11 @@ struct Recovery {
             try file.syncData()
             return
         }
-        try rewrite(&segment, without: gaps, size: keptEnd)
+        try repair.copy(file, without: gaps, size: keptEnd).install(&markFile)
         // Positions have changed, so the indexes are built from the start.
-        let rewritten = try segment.open()
-        let base = segment.base
-        segment = Segment(files: store.files, directory: directory, base: base)
+        segment = Segment(files: store.files, directory: directory, base: segment.base)
         segment.exists = true
+        let rewritten = try segment.open()
         producers = producersBefore
         let second = try note(
             &segment, rewritten, from: 0, size: try rewritten.size(), below: limit)
@@ -293,68 +297,6 @@ struct Recovery {
         producers.set(state)
         report.bytesScanned += scan.bytesRead
         return scan
-    }
-
-    /// Writes damaged offsets anew, in place: eight bytes each, and a crash in between leaves
-    /// what the next start repairs as well.
-    private mutating func repair(
-        _ repairs: [SegmentScan.Repair], in file: any DiskFile
-    ) throws(SystemError) {
-        guard !repairs.isEmpty else { return }
-        for repair in repairs {
-            try withUnsafeBytes(of: repair.baseOffset.bigEndian) { (bytes) throws(SystemError) in
-                try file.write(bytes, at: repair.position)
-            }
-            report.notes.append(
-                "\(file.path) position \(repair.position): offset \(repair.baseOffset) restored")
-        }
-        try file.syncData()
-    }
-
-    /// Copies an invalid range to the quarantine and returns what to do with it.
-    private mutating func setAside(
-        _ invalid: SegmentScan.Invalid, of file: any DiskFile, _ base: Int64, size: Int64,
-        nextBase: Int64?
-    ) throws(SystemError) -> RecoveryTable.Decision {
-        let isBelow = invalid.firstOffset < mark?.durableEnd ?? 0
-        let decision = RecoveryTable.decide(
-            invalid.range.upperBound == size ? .invalidToEnd : .invalidThenValid,
-            isBelow ? .belowMark : .atOrAboveMark)
-        let kind: Damage.Kind
-        switch decision {
-        case .keep: return .keep
-        case .closeGap(let reason), .truncate(let reason): kind = reason
-        }
-        // Where nothing follows, all that the log knows to have been there is missing.
-        let knownEnd = nextBase ?? (isBelow ? mark?.durableEnd : nil)
-        let nextOffset = invalid.nextOffset ?? max(invalid.firstOffset, knownEnd ?? 0)
-        let copy = try Quarantine(disk: disk, directory: store.quarantine).keep(
-            invalid.range, of: file,
-            Quarantine.Origin(
-                topic: topic, partition: partition, segmentBase: base, path: file.path,
-                kind: kind, firstOffset: invalid.firstOffset, nextOffset: nextOffset, now: now))
-        report.damages.append(
-            Damage(
-                kind: kind, path: file.path, position: invalid.range.lowerBound,
-                byteCount: invalid.range.upperBound - invalid.range.lowerBound,
-                firstOffset: invalid.firstOffset, nextOffset: nextOffset, quarantine: copy))
-        return decision
-    }
-
-    /// Writes the segment's file anew without `gaps`.
-    private mutating func rewrite(
-        _ segment: inout Segment, without gaps: [Range<Int64>], size: Int64
-    ) throws(SystemError) {
-        let source = try segment.open()
-        var fresh = try SegmentReplacement(disk: disk, directory: directory, base: segment.base)
-        var position: Int64 = 0
-        for gap in gaps + [size..<size] {
-            try fresh.copy(position..<gap.lowerBound, of: source)
-            position = gap.upperBound
-        }
-        try fresh.sync()
-        try fresh.install(&markFile)
-        segment.closeFile()
     }
 
     // MARK: The whole

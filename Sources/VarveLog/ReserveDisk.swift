@@ -49,6 +49,10 @@ final class ReserveDisk: Disk {
         return ReserveFile(file, reserve: reserve)
     }
 
+    func openPastCache(_ path: String) throws(SystemError) -> any DiskFile {
+        try disk.openPastCache(path)
+    }
+
     func createDirectory(_ path: String) throws(SystemError) {
         try run { () throws(SystemError) in try disk.createDirectory(path) }
     }

@@ -98,7 +98,10 @@ struct Segment: Sendable {
             maxTimestamp = header.maxTimestamp
             offsetOfMaxTimestamp = header.lastOffset
         }
-        if bytesSinceIndexEntry > indexIntervalBytes, header.lastOffset - base <= Int64(Int32.max) {
+        // The checksum does not cover offsets. Those of a batch behind a gap do not follow from the
+        // one before, so the index vouches for them (I2).
+        let isDue = bytesSinceIndexEntry > indexIntervalBytes || header.baseOffset != nextOffset
+        if isDue, header.lastOffset - base <= Int64(Int32.max) {
             index.append(
                 OffsetIndexEntry(
                     relativeOffset: UInt32(header.lastOffset - base),
@@ -121,6 +124,22 @@ struct Segment: Sendable {
         guard maxTimestamp >= 0, relative >= 0, relative <= Int64(Int32.max) else { return }
         timeIndex.append(
             TimeIndexEntry(timestamp: maxTimestamp, relativeOffset: UInt32(relative)))
+    }
+
+    /// Takes over what a new file, or a new reading of the file, holds: `fresh` has noted every
+    /// batch of it. What the records' times and producers were stays known, also of those gone.
+    mutating func takeContents(of fresh: Segment, hasNewFile: Bool) {
+        byteCount = fresh.byteCount
+        maxTimestamp = fresh.maxTimestamp
+        offsetOfMaxTimestamp = fresh.offsetOfMaxTimestamp
+        index = fresh.index
+        timeIndex = fresh.timeIndex
+        // The seal speaks of the old file: the next commit writes it anew.
+        isSealed = false
+        isSuspect = false
+        guard hasNewFile else { return }
+        revision += 1
+        closeFile()
     }
 
     /// What a seal or mark says of the segment. Index entries not yet written are not counted.

@@ -14,8 +14,6 @@ struct SegmentReader {
         var firstLastOffset: Int64?
         /// Durable bytes of the segment: what lies behind may be half-written.
         let end: Int64
-        /// The offset after the last batch before `end`.
-        let nextOffset: Int64
         /// Where the next segment with durable records begins; nil when there is none.
         let nextBase: Int64?
     }
@@ -28,6 +26,8 @@ struct SegmentReader {
     }
 
     let place: Place
+    /// The last offset of the batch at a position, where the index has it.
+    let lastOffset: (_ position: Int64) throws(LogError) -> Int64?
 
     /// Read ahead of the wanted bytes, because an index entry lies up to
     /// `index.interval.bytes` before the batch that is looked for.
@@ -50,18 +50,26 @@ struct SegmentReader {
             var next = offset
             var needed: Int?
             while at < chunk.count {
-                let header = try header(chunk, at, position)
-                let total = header.totalByteCount
-                guard at + total <= chunk.count else {
-                    needed = total
-                    break
+                let header: RecordBatchHeader
+                do throws(LogError) {
+                    header = try self.header(chunk, at, position)
+                    let total = header.totalByteCount
+                    guard at + total <= chunk.count else {
+                        needed = total
+                        break
+                    }
+                    // What is only stepped over need not be whole: damage there must not keep its
+                    // neighbours away. But its offsets must be right, or a batch that is wanted
+                    // could pass for one that is not.
+                    try checkOrder(header, position + Int64(at), expected: expected)
+                    if header.nextOffset > offset { try check(header, chunk, at, position) }
+                } catch {
+                    // Nor does it keep away what stands before it.
+                    if first != nil { break }
+                    throw error
                 }
-                // What is only stepped over need not be whole: damage there must not keep its
-                // neighbours away. But its offsets must be right, or a batch that is wanted could
-                // pass for one that is not.
-                try checkOrder(header, position + Int64(at), expected: expected)
+                let total = header.totalByteCount
                 if header.nextOffset > offset {
-                    try check(header, chunk, at, position)
                     if header.nextOffset > limit { break }
                     if let first, at + total - first > bytesMax { break }
                     first = first ?? at
@@ -121,41 +129,39 @@ struct SegmentReader {
         }
     }
 
-    /// The checksum does not cover offsets, so they must grow, and agree with the index.
+    /// The checksum does not cover offsets: each batch begins where the one before ended, unless
+    /// the index, which has a checksum of its own, knows the gap.
     private func checkOrder(
         _ header: RecordBatchHeader, _ start: Int64, expected: Int64
     ) throws(LogError) {
-        let isFirst = start == place.position
         guard header.lastOffsetDelta >= 0, header.baseOffset >= expected,
-            !isFirst || header.lastOffset == place.firstLastOffset ?? header.lastOffset
+            header.nextOffset > expected
         else { throw corrupt(start, "offset \(header.baseOffset) is out of its order") }
+        if start == place.position, let known = place.firstLastOffset {
+            if header.lastOffset == known { return }
+        } else if header.baseOffset == expected {
+            return
+        } else if header.lastOffset == (try lastOffset(start)) {
+            return
+        }
+        throw corrupt(start, "offset \(header.baseOffset) does not follow \(expected - 1)")
     }
 
-    /// Whether a batch may be served: its checksum is right, and it ends before the next begins.
+    /// Whether a batch may be served: its checksum is right, and the epoch beside that is the one
+    /// the log writes.
     private func check(
         _ header: RecordBatchHeader, _ chunk: ByteSlice, _ at: Int, _ position: Int64
     ) throws(LogError) {
         let start = position + Int64(at)
-        let end = at + header.totalByteCount
         do throws(RecordError) {
-            _ = try chunk[at..<end].withUnsafeBytes { (raw) throws(RecordError) in
-                try RecordBatchHeader.verified(raw)
+            _ = try chunk[at..<at + header.totalByteCount].withUnsafeBytes {
+                (raw) throws(RecordError) in try RecordBatchHeader.verified(raw)
             }
         } catch {
             throw corrupt(start, "\(error)")
         }
-        let following: Int64? =
-            if start + Int64(header.totalByteCount) == place.end {
-                place.nextOffset
-            } else if chunk.count - end >= 8 {
-                chunk[end..<end + 8].withUnsafeBytes {
-                    Int64(bigEndian: $0.loadUnaligned(as: Int64.self))
-                }
-            } else {
-                nil
-            }
-        guard header.nextOffset <= following ?? Int64.max else {
-            throw corrupt(start, "offset \(header.baseOffset) does not fit the next batch's")
+        guard header.partitionLeaderEpoch == 0 else {
+            throw corrupt(start, "epoch \(header.partitionLeaderEpoch) instead of 0")
         }
     }
 

@@ -11,16 +11,33 @@ struct SegmentScan {
         let nextOffset: Int64?
     }
 
-    /// A batch with a good checksum whose offset, which that does not cover, was damaged.
+    /// A batch with a good checksum whose offset or epoch, which that does not cover, was damaged.
     struct Repair: Equatable {
         let position: Int64
-        /// The offset it must have had: the one between its neighbours'.
+        /// The offset it must have had: the one between its neighbours', or the index's.
         let baseOffset: Int64
+        let batchLength: Int32
+    }
+
+    /// What the scan may hold offsets against, beside each other.
+    struct Bounds {
+        /// The lowest offset the first batch may have.
+        let expected: Int64
+        /// No batch reaches beyond.
+        let limit: Int64
+        /// The offset after the file's last batch, where that is known.
+        var end: Int64?
+        /// An index whose checksum was right: where it has an entry, that is the batch's last
+        /// offset.
+        var index: [OffsetIndexEntry] = []
+        var base: Int64 = 0
     }
 
     private(set) var invalid: [Invalid] = []
     private(set) var repairs: [Repair] = []
     private(set) var bytesRead: Int64 = 0
+    private var bounds = Bounds(expected: 0, limit: 0)
+    private var nextEntry = 0
 
     /// Reads `file` from `start`, a batch's first byte, to its end, and hands every valid batch
     /// to `body` in order.
@@ -32,21 +49,30 @@ struct SegmentScan {
         below limit: Int64, endingAt end: Int64? = nil,
         _ body: (RecordBatchHeader, Int64) -> Void
     ) throws(SystemError) {
+        try run(
+            file, from: start, size: size, Bounds(expected: expected, limit: limit, end: end),
+            body)
+    }
+
+    mutating func run(
+        _ file: any DiskFile, from start: Int64, size: Int64, _ bounds: Bounds,
+        _ body: (RecordBatchHeader, Int64) -> Void
+    ) throws(SystemError) {
+        self.bounds = bounds
         try BatchScanner.withWindow { (window) throws(SystemError) in
             var scanner = BatchScanner(file: file, size: size, window: window)
             var position = start
-            var next = expected
+            var next = bounds.expected
             while position < size {
                 if let found = try scanner.batch(at: position),
-                    let header = try fitting(
-                        found, position, next, below: limit, endingAt: end, &scanner)
+                    let header = try fitting(found, position, next, &scanner)
                 {
                     body(header, position)
                     next = header.nextOffset
                     position += Int64(header.totalByteCount)
                     continue
                 }
-                let resume = try scanner.nextBatch(from: position + 1, offsets: next..<limit)
+                let resume = try resume(behind: position, next, &scanner)
                 let offset = try resume.map { (at) throws(SystemError) in
                     try scanner.batch(at: at)!.baseOffset
                 }
@@ -60,23 +86,69 @@ struct SegmentScan {
         bytesRead += size - start
     }
 
-    /// The header with an offset that fits, or nil when none does. A gap before a batch is legal
-    /// (compaction, damage set aside), unless the batch behind it says that there is none.
+    /// The header with an offset that fits and epoch 0, or nil when no offset does. A gap before a
+    /// batch is legal (compaction, damage set aside), unless the index, or the batch behind it,
+    /// says that there is none.
     private mutating func fitting(
-        _ header: RecordBatchHeader, _ position: Int64, _ next: Int64, below limit: Int64,
-        endingAt end: Int64?, _ scanner: inout BatchScanner
+        _ header: RecordBatchHeader, _ position: Int64, _ next: Int64,
+        _ scanner: inout BatchScanner
     ) throws(SystemError) -> RecordBatchHeader? {
-        let fits = header.baseOffset >= next && header.nextOffset <= limit
-        if fits && header.baseOffset == next { return header }
-        let after = next + Int64(header.lastOffsetDelta) + 1
-        let behind = position + Int64(header.totalByteCount)
-        let following =
-            behind == scanner.size ? end : try scanner.batch(at: behind).map(\.baseOffset)
-        guard following == after, after <= limit else { return fits ? header : nil }
-        repairs.append(Repair(position: position, baseOffset: next))
-        var repaired = header
-        repaired.baseOffset = next
-        return repaired
+        var right = header
+        right.partitionLeaderEpoch = 0
+        var isKnown = false
+        if let known = knownLastOffset(at: position) {
+            let base = known &- Int64(header.lastOffsetDelta)
+            isKnown = base >= next && known < bounds.limit
+            if isKnown { right.baseOffset = base }
+        }
+        if !isKnown, right.baseOffset != next {
+            let after = next &+ Int64(header.lastOffsetDelta) &+ 1
+            let behind = position + Int64(header.totalByteCount)
+            let following =
+                behind == scanner.size
+                ? bounds.end : try scanner.batch(at: behind).map(\.baseOffset)
+            if following == after, after <= bounds.limit { right.baseOffset = next }
+        }
+        guard right.baseOffset >= next, right.nextOffset > next, right.nextOffset <= bounds.limit
+        else { return nil }
+        if right != header {
+            repairs.append(
+                Repair(
+                    position: position, baseOffset: right.baseOffset,
+                    batchLength: header.batchLength))
+        }
+        return right
+    }
+
+    private mutating func knownLastOffset(at position: Int64) -> Int64? {
+        while nextEntry < bounds.index.count, bounds.index[nextEntry].position < position {
+            nextEntry += 1
+        }
+        guard nextEntry < bounds.index.count, bounds.index[nextEntry].position == position else {
+            return nil
+        }
+        return bounds.base + Int64(bounds.index[nextEntry].relativeOffset)
+    }
+
+    /// Where the next valid batch stands behind an invalid one at `position`; nil where none does.
+    ///
+    /// Most damage is inside a batch whose header is whole: then the next one begins where the
+    /// header says, and continues its offsets. Only where it does not are all bytes searched.
+    private func resume(
+        behind position: Int64, _ next: Int64, _ scanner: inout BatchScanner
+    ) throws(SystemError) -> Int64? {
+        if let header = try scanner.header(at: position), header.baseOffset == next,
+            header.lastOffsetDelta >= 0
+        {
+            let end = position + Int64(header.totalByteCount)
+            if end == scanner.size, header.nextOffset == bounds.end { return nil }
+            if let following = try scanner.batch(at: end),
+                following.baseOffset == header.nextOffset, following.nextOffset <= bounds.limit
+            {
+                return end
+            }
+        }
+        return try scanner.nextBatch(from: position + 1, offsets: next..<bounds.limit)
     }
 
     /// The indexes of `segment`, built anew from its file. Damage in the file is stepped over: it

@@ -57,11 +57,6 @@ struct SparseIndex<Entry: IndexEntry>: Sendable {
     /// Entries that wait to be written.
     var unwrittenCount: Int { isLoaded ? entries.count - writtenCount : 0 }
 
-    /// Forgets the last entries that were not written yet: a sparser index is right as well.
-    mutating func dropUnwritten() {
-        if isLoaded { entries.removeLast(entries.count - writtenCount) }
-    }
-
     /// Writes what is not in the file yet. On an error the file may hold any part of it behind
     /// the `writtenCount` entries; the next write goes over it.
     mutating func write(to file: any DiskFile) throws(SystemError) {

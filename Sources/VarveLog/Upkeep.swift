@@ -37,7 +37,7 @@ extension PartitionLog {
         var work = UpkeepWork(generation: state.generation)
         for index in state.segments.indices.dropLast()
         where !state.segments[index].isSealed && !state.segments[index].isSuspect {
-            try writeIndexes(&state.segments[index], &work)
+            guard try writeIndexes(&state.segments[index], &work) else { continue }
             work.seals.append(
                 UpkeepWork.Seal(
                     summary: state.segments[index].summary,
@@ -45,7 +45,7 @@ extension PartitionLog {
         }
         guard state.needsMark || state.bytesSinceMark >= Self.markBytes || !work.seals.isEmpty
         else { return work }
-        try writeIndexes(&state.active, &work)
+        _ = try writeIndexes(&state.active, &work)
         var summary =
             state.active.isSuspect ? SegmentSummary(base: state.active.base) : state.active.summary
         summary.producerCount = state.producers.count
@@ -59,11 +59,11 @@ extension PartitionLog {
         return work
     }
 
-    /// An index is only a help: where it cannot be opened, or there is no space for entries, it
-    /// goes without them.
+    /// False where the files cannot be opened, or there is no space for the entries: they stay in
+    /// memory and are written another time.
     private func writeIndexes(
         _ segment: inout Segment, _ work: inout UpkeepWork
-    ) throws(SystemError) {
+    ) throws(SystemError) -> Bool {
         do throws(SystemError) {
             if segment.index.unwrittenCount > 0 {
                 let file = try store.disk.open(segment.path(.index), .create)
@@ -75,10 +75,10 @@ extension PartitionLog {
                 try segment.timeIndex.write(to: file)
                 work.indexFiles.append(file)
             }
+            return true
         } catch {
             guard error.isHarmless else { throw error }
-            segment.index.dropUnwritten()
-            segment.timeIndex.dropUnwritten()
+            return false
         }
     }
 

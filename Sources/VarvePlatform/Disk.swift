@@ -22,6 +22,9 @@ package enum DiskEntry: Equatable, Sendable {
 /// call (about 3 ns) stands before a system call here, which is why this may be an existential.
 package protocol Disk: AnyObject, Sendable {
     func open(_ path: String, _ mode: DiskOpenMode) throws(SystemError) -> any DiskFile
+    /// Opens an existing file to be read only, from the device and not from the page cache, whose
+    /// contents it leaves alone where the file system can do that.
+    func openPastCache(_ path: String) throws(SystemError) -> any DiskFile
     /// Makes one directory; does nothing when it exists.
     func createDirectory(_ path: String) throws(SystemError)
     /// The names in a directory, sorted, without "." and "..".
@@ -95,6 +98,11 @@ extension DiskFile {
 }
 
 extension Disk {
+    /// For disks without such a way: each read drops what the cache has first.
+    package func openPastCache(_ path: String) throws(SystemError) -> any DiskFile {
+        DroppingFile(try open(path, .read))
+    }
+
     /// Replaces the file at `path` so that after a crash it holds the old bytes or the new.
     /// Durable on return: written aside, synced, renamed, directory synced.
     package func replace(

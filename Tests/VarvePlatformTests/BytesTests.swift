@@ -120,6 +120,9 @@ import VarvePlatform
                 let seed = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: part[..<cut]))
                 let rest = UnsafeRawBufferPointer(rebasing: part[cut...])
                 #expect(CRC32C.checksum(rest, seed: seed) == CRC32C.checksum(part))
+                #expect(
+                    CRC32C.difference(CRC32C.checksum(part), seed, byteCount: rest.count)
+                        == CRC32C.checksum(rest))
             }
         }
     }

@@ -219,6 +219,27 @@ package final class SimulatedDisk: Sendable {
         }
     }
 
+    /// Flips a bit of a file, in the cache and on the platter; false where the file is shorter.
+    package func damage(_ path: String, at position: Int) -> Bool {
+        changeFile(path) { $0.flip(position, isDurable: true) }
+    }
+
+    /// Flips a bit in the page cache only: the platter has it right.
+    @discardableResult
+    package func damageCache(_ path: String, at position: Int) -> Bool {
+        changeFile(path) { $0.flip(position, isDurable: false) }
+    }
+
+    private func changeFile(_ path: String, _ body: (inout SimulatedFileData) -> Bool) -> Bool {
+        state.withLock { state in
+            guard let inode = Self.find(path, state), case .file(var file) = state.inodes[inode]
+            else { return false }
+            state.inodes[inode] = .directory(SimulatedDirectoryData())
+            defer { state.inodes[inode] = .file(file) }
+            return body(&file)
+        }
+    }
+
     /// Takes a name out of its directory, durably.
     package func erase(_ path: String) {
         state.withLock { state in

@@ -69,6 +69,18 @@ struct SimulatedFileData {
         if sizes.count > 8 { sizes.remove(at: 4) }
     }
 
+    /// Flips a bit that the platter has too, or only shows one that it has not. False where there
+    /// is no such byte, or it was not synced yet.
+    mutating func flip(_ position: Int, isDurable: Bool) -> Bool {
+        let sector = position / Self.sectorBytes
+        guard position < cached.count, position < durable.count, !dirty.contains(sector) else {
+            return false
+        }
+        cached[position] ^= 4
+        if isDurable { durable[position] ^= 4 } else { lost.insert(sector) }
+        return true
+    }
+
     /// fdatasync: all dirty sectors and the size reach the platter.
     mutating func sync() {
         settle(size: cached.count, dirty)

@@ -26,6 +26,9 @@ int varve_epoll_wait(
 /// open(2) with O_CLOEXEC. Returns the descriptor or -1.
 int varve_open(const char *path, int flags, unsigned mode);
 
+/// open(2) for reading past the page cache (O_DIRECT).
+int varve_open_direct(const char *path);
+
 /// fcntl(F_OFD_SETLK) with an exclusive whole-file lock. Returns 0, or -1 with errno.
 int varve_lock_exclusive(int descriptor);
 /// fcntl(F_OFD_GETLK): 1 when somebody else holds a lock on the file, 0 when nobody does, -1 with

@@ -58,6 +58,8 @@ final class HTTPConnection: Channel {
         case .malformed: answer(.text("not an HTTP request", status: 400), withBody: true)
         case .request(let request) where request.method == "POST" && request.path == "/retention":
             applyRetention()
+        case .request(let request) where request.method == "POST" && request.path == "/repair":
+            answer(RepairPage.post(request, broker), withBody: true)
         case .request(let request):
             answer(HTTPPages.answer(request, broker: broker), withBody: request.method != "HEAD")
         }

@@ -15,7 +15,8 @@ enum HTTPPages {
                 body: MetricsPage.text(broker))
         case "/status": return .json(StatusPage.text(broker))
         case "/retention": return .json(RetentionPage.text(broker))
-        case "/": return .text("Varve. See /health, /metrics, /status and /retention.")
+        case "/repair": return .json(RepairPage.text(broker))
+        case "/": return .text("Varve. See /health, /metrics, /status, /retention and /repair.")
         default: return .text("there is nothing here", status: 404)
         }
     }

@@ -3,6 +3,8 @@ struct HTTPRequest: Equatable {
     let method: String
     /// Without query.
     let path: String
+    /// What follows the question mark; empty without one.
+    var query = ""
 
     /// The longest head taken, in bytes.
     static let headBytesMax = 8 << 10
@@ -31,7 +33,18 @@ struct HTTPRequest: Equatable {
         return .request(
             HTTPRequest(
                 method: String(decoding: parts[0], as: UTF8.self),
-                path: String(decoding: path, as: UTF8.self)))
+                path: String(decoding: path, as: UTF8.self),
+                query: String(decoding: parts[1].dropFirst(path.count + 1), as: UTF8.self)))
+    }
+
+    /// The value of one name in the query. Names and values as they stand: what this server asks
+    /// for (topic names, numbers) needs no escapes.
+    func parameter(_ name: String) -> String? {
+        for pair in query.split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts[0] == name { return parts.count > 1 ? String(parts[1]) : "" }
+        }
+        return nil
     }
 
     /// Where the empty line after the head begins; CR LF or bare LF, as RFC 9112 2.2 allows.

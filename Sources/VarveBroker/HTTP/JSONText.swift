@@ -23,6 +23,17 @@ struct JSONText {
         text += "\(value)"
     }
 
+    /// Null for nil.
+    mutating func field(_ name: String, _ value: Int64?) {
+        begin(name)
+        text += value.map { "\($0)" } ?? "null"
+    }
+
+    mutating func null(_ name: String) {
+        begin(name)
+        text += "null"
+    }
+
     mutating func field(_ name: String, _ value: Bool) {
         begin(name)
         text += value ? "true" : "false"

@@ -11,6 +11,7 @@ enum MetricsPage {
         storage(broker, &page)
         groups(broker, &page)
         traffic(broker, &page)
+        health(broker, &page)
         return page.text
     }
 
@@ -259,5 +260,34 @@ enum MetricsPage {
         gauge(
             "varve_uptime_seconds", "Seconds since the broker started.",
             Int(broker.uptimeMilliseconds / 1000))
+    }
+
+    private static func health(_ broker: BrokerState, _ page: inout Page) {
+        let health = broker.directory.health
+        func sample(_ name: String, _ type: String, _ help: String, _ value: Int64) {
+            page.metric(name, type, help)
+            page.sample(name, [:], value)
+        }
+        sample(
+            "varve_damages_total", "counter", "Damaged ranges found since the start.",
+            Int64(health.damageCount))
+        sample(
+            "varve_quarantined_bytes_total", "counter",
+            "Bytes set aside in the quarantine since the start.", health.quarantinedBytes)
+        sample(
+            "varve_damaged_segments", "gauge", "Segments with damage that is not set aside yet.",
+            Int64(health.suspects.count))
+        sample(
+            "varve_transient_reads_total", "counter",
+            "Reads that were right when the disk was asked again.", Int64(health.transientReads))
+        sample(
+            "varve_scrub_bytes", "gauge", "Bytes read by the scrubber's pass under way, or last.",
+            health.scrub.bytes)
+        sample(
+            "varve_scrub_damages", "gauge", "Damages found by it.", Int64(health.scrub.damages))
+        sample(
+            "varve_scrub_last_pass_end_seconds", "gauge",
+            "When the scrubber had last been everywhere, in seconds since 1970; 0 when never.",
+            (health.scrub.lastPassEnd ?? 0) / 1000)
     }
 }

@@ -15,6 +15,7 @@ enum StatusPage {
             }
             process(broker, &json)
             storage(broker.directory.storage, &json)
+            json.object("health") { RepairPage.describe(broker.directory.health, broker, &$0) }
             json.array("topics") { json in
                 for topic in broker.directory.topics { describe(topic, &json) }
             }

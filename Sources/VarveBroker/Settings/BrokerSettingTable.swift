@@ -137,6 +137,13 @@ extension BrokerSettings {
             "Segment files kept open, over all partitions; the least recently used is closed. 0 "
                 + "(the default) is half of what the process may open."),
         .init(
+            "varve.scrub.bytes.per.second", .long(0...Int64.max), "8388608",
+            "How fast closed segments are read in the background to find damage before anybody "
+                + "needs them. 0 is not at all."),
+        .init(
+            "varve.scrub.interval.hours", .int(0...1_000_000), "168",
+            "How long after the end of such a pass the next begins."),
+        .init(
             "producer.id.expiration.ms", .int(1...Int64(Int32.max)), "86400000",
             "An idempotent producer that writes nothing for so long is forgotten."),
     ]

@@ -197,13 +197,27 @@ struct CompactionPass {
             file: file, base: segment.base, byteCount: segment.byteCount,
             nextOffset: segment.nextOffset)
         do throws(LogError) {
-            while let (header, bytes) = try cursor.next() {
+            // A wrong offset, which no checksum covers, must not be written into the new segment
+            // as if it were right.
+            var check = try log.indexCheck(of: segment)
+            while true {
+                let position = cursor.position
+                guard let (header, bytes) = try cursor.next() else { break }
+                check.note(header, position)
+                guard check.isRight else {
+                    throw .corrupt(
+                        path: file.path, position: position,
+                        reason: "offset \(header.baseOffset) is not the index's")
+                }
                 result.bytesRead += Int64(bytes.count)
                 guard log.isOnline, pace(bytes.count), body(header, bytes) else { return false }
             }
         } catch {
             // Left as it is: recovery sets damage aside, compaction never drops it (I5, I7).
-            try log.suspect(segment.base, error)
+            // (Or retention, a trim or a healing has been here first.)
+            guard log.isCurrent(segment) else { return false }
+            if case .corrupt = error { log.suspect(segment.base, error) }
+            throw error
         }
         return true
     }
