@@ -20,6 +20,10 @@ extension ErrorCode {
         case .invalidTimestamp: self = .invalidTimestamp
         case .outOfOrderSequence: self = .outOfOrderSequenceNumber
         case .invalidProducerEpoch: self = .invalidProducerEpoch
+        case .invalidTransactionState: self = .invalidTxnState
+        case .coordinatorFenced: self = .transactionCoordinatorFenced
+        // Final for the batch: the client aborts its transaction, and is not fenced.
+        case .tooManyTransactions: self = .policyViolation
         case .unknownTopic: self = .unknownTopicOrPartition
         case .topicExists: self = .topicAlreadyExists
         case .invalidTopicName: self = .invalidTopic

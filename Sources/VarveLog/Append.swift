@@ -30,21 +30,32 @@ extension PartitionLog {
     ///   `.unknownTopic`: the directory was closed, or the topic deleted.
     package func append(_ batch: ByteSlice, now: Int64) throws(LogError) -> AppendResult {
         let header = try BatchCheck.header(of: batch, now: now)
+        return try enter { (state) throws(LogError) in
+            try append(header, batch, to: &state, now: now)
+        }
+    }
+
+    /// Runs `append` with the log locked, and sees to the commit of what it appended.
+    func enter(
+        _ append: (inout State) throws(LogError) -> AppendResult
+    ) throws(LogError) -> AppendResult {
         do throws(LogError) {
-            return try append(header, batch, now: now)
+            return try enterOnce(append)
         } catch {
             // All files that may be open have unsynced bytes: syncs make room.
             guard OpenFiles.isExhausted(error), store.waitForRoom() else { throw error }
         }
-        return try append(header, batch, now: now)
+        return try enterOnce(append)
     }
 
-    private func append(
-        _ header: RecordBatchHeader, _ batch: ByteSlice, now: Int64
+    private func enterOnce(
+        _ append: (inout State) throws(LogError) -> AppendResult
     ) throws(LogError) -> AppendResult {
         do throws(LogError) {
             let (result, mustSubmit) = try state.withLock { (state) throws(LogError) in
-                let result = try append(header, batch, to: &state, now: now)
+                if let failure = failure(of: state) { throw failure }
+                guard !state.isClosing else { throw .closed }
+                let result = try append(&state)
                 let mustSubmit = !state.isQueued && !result.isDuplicate
                 if mustSubmit { state.isQueued = true }
                 return (result, mustSubmit)
@@ -62,14 +73,24 @@ extension PartitionLog {
     private func append(
         _ header: RecordBatchHeader, _ batch: ByteSlice, to state: inout State, now: Int64
     ) throws(LogError) -> AppendResult {
-        if let failure = failure(of: state) { throw failure }
-        guard !state.isClosing else { throw .closed }
         try BatchCheck.check(header, batch, state.configuration, now: now)
-        if header.hasProducer, case .duplicate(let earlier) = try state.producers.check(header) {
+        if header.hasProducer,
+            case .duplicate(let earlier) = try state.producers.check(
+                header, now: now, expiryMilliseconds: store.producerExpiryMilliseconds)
+        {
             return AppendResult(
                 baseOffset: earlier.firstOffset, lastOffset: earlier.lastOffset, appendTime: -1,
                 isDuplicate: true, logStartOffset: state.startOffset)
         }
+        return try put(header, batch, nil, at: now, &state)
+    }
+
+    /// Writes a batch that may be appended behind the last one, and takes note of it.
+    /// - Parameter marker: what it says where it ends a transaction.
+    func put(
+        _ header: RecordBatchHeader, _ batch: ByteSlice, _ marker: TransactionMarker?,
+        at now: Int64, _ state: inout State
+    ) throws(LogError) -> AppendResult {
         var stamped = header
         stamped.baseOffset = state.endOffset
         stamped.partitionLeaderEpoch = 0
@@ -77,14 +98,15 @@ extension PartitionLog {
         if state.configuration.usesAppendTime {
             (stamped, bytes) = Self.withAppendTime(now, stamped, batch)
         }
-        try store.admission.admit(bytes.count)
+        // A marker ends what readers and compaction wait for: neither quota nor reserve stops it.
+        if marker == nil { try store.admission.admit(bytes.count) }
         try loadActiveIndexes(of: &state)
         if Self.mustRoll(state, for: stamped, now: now) { try roll(&state) }
         try write(stamped, bytes, to: &state)
 
         state.active.note(
             stamped, appendTime: now, indexIntervalBytes: state.configuration.indexIntervalBytes)
-        state.producers.note(stamped, appendTime: now)
+        if stamped.hasProducer { noteProducer(stamped, marker, now, &state) }
         state.countedBytes += Int64(bytes.count)
         store.admission.add(Int64(bytes.count))
         state.endOffset = stamped.nextOffset
@@ -95,6 +117,15 @@ extension PartitionLog {
             baseOffset: stamped.baseOffset, lastOffset: stamped.lastOffset,
             appendTime: state.configuration.usesAppendTime ? now : -1, isDuplicate: false,
             logStartOffset: state.startOffset)
+    }
+
+    private func noteProducer(
+        _ header: RecordBatchHeader, _ marker: TransactionMarker?, _ now: Int64,
+        _ state: inout State
+    ) {
+        guard let completed = state.producers.note(header, marker, appendTime: now) else { return }
+        state.active.note(completed, state.producers)
+        state.closing.append(completed)
     }
 
     /// Writes the batch behind the active segment's last one.
@@ -205,6 +236,6 @@ extension PartitionLog {
 
     /// An idle partition has let go of its index entries: fetches them back, or builds them anew.
     func loadActiveIndexes(of state: inout State) throws(LogError) {
-        try loadIndexes(of: &state.active, state.configuration)
+        try loadIndexes(at: state.segments.count - 1, &state)
     }
 }

@@ -31,8 +31,8 @@ enum BatchCheck {
         guard !header.attributes.isControl else {
             throw .invalidRecord("a control batch from a client")
         }
-        guard !header.attributes.isTransactional else {
-            throw .invalidRecord("a transactional batch outside a transaction")
+        guard !header.attributes.isTransactional || header.hasProducer else {
+            throw .invalidRecord("a transactional batch without a producer id")
         }
         guard !header.attributes.hasDeleteHorizon else {
             throw .invalidRecord("a delete horizon from a client")

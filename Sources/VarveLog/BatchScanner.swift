@@ -61,6 +61,16 @@ struct BatchScanner {
         return checksum == header.checksum ? header : nil
     }
 
+    /// What the control batch at `position` says; nil where it is no end of a transaction.
+    mutating func marker(
+        at position: Int64, _ header: RecordBatchHeader
+    ) throws(SystemError) -> TransactionMarker? {
+        guard header.attributes.isControl else { return nil }
+        return TransactionMarker(
+            controlBatch: try bytes(
+                at: position, min(header.totalByteCount, TransactionMarker.readByteCount)))
+    }
+
     /// Runs `body` with a window.
     static func withWindow<Result, Failure: Error>(
         _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Result

@@ -53,7 +53,7 @@ extension PartitionLog {
             var work = CommitWork(
                 target: DurablePoint(
                     end: state.endOffset, segmentBase: state.active.base,
-                    position: state.active.byteCount),
+                    position: state.active.byteCount, maxTimestamp: state.active.maxTimestamp),
                 generation: state.generation)
             work.syncsDirectory = state.needsDirectorySync
             state.needsDirectorySync = false
@@ -97,6 +97,7 @@ extension PartitionLog {
             // A segment was closed, and nothing appended since.
             guard hasGrown else { return nil }
             let end = work.target.end
+            if !state.closing.isEmpty { state.closing.removeAll { $0.markerOffset < end } }
             guard state.waiters.contains(where: { $0.end > end }) else {
                 defer { state.waiters = [] }
                 return state.waiters

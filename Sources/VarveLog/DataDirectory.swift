@@ -313,14 +313,33 @@ package final class DataDirectory: Sendable {
     /// ones hold. Call it about once a second.
     package func tick(now: Int64) {
         let topics = topics
+        var counts: [(partition: PartitionLog, count: Int)] = []
         for topic in topics {
-            for partition in topic.partitions { partition.tick(now: now) }
+            for partition in topic.partitions {
+                partition.tick(now: now)
+                counts.append((partition, partition.producerCount))
+            }
         }
+        forgetProducers(counts)
         store.reserve.tick()
         let percent = options.quotaWarningPercent
         store.quota.tick(warningPercent: percent, logger: store.logger)
         for topic in topics {
             topic.store.admission.topic.tick(warningPercent: percent, logger: store.logger)
+        }
+    }
+
+    /// Keeps what all partitions remember of producers within `producersMax` (I8): whoever has
+    /// more than a level that all would fit under comes down to it.
+    private func forgetProducers(_ counts: [(partition: PartitionLog, count: Int)]) {
+        guard counts.reduce(0, { $0 + $1.count }) > options.producersMax else { return }
+        var room = options.producersMax
+        var left = counts.count
+        for (partition, count) in counts.sorted(by: { $0.count < $1.count }) {
+            let share = room / left
+            if count > share { partition.forgetProducers(count - share) }
+            room -= min(count, share)
+            left -= 1
         }
     }
 

@@ -5,6 +5,9 @@ package struct DataDirectoryOptions: Sendable {
     package var commit = CommitMode.threads(syncers: 8)
     /// Producers that have not written for so long are forgotten (`producer.id.expiration.ms`).
     package var producerExpiryMilliseconds = ProducerState.defaultExpiryMilliseconds
+    /// The most producers that all partitions together remember (I8), about 300 bytes each. Beyond
+    /// them the partitions with the most forget their longest unused, within about a second.
+    package var producersMax = 200_000
     /// The most partitions of all topics together (I8): each costs some memory even when idle.
     package var partitionsMax = 20_000
     /// Segment files that all partitions together keep open (I8). Beyond it the least recently

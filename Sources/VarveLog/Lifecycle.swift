@@ -168,6 +168,10 @@ extension PartitionLog {
     /// What an idle partition keeps open goes after this long without an append or read.
     static let idleMilliseconds: Int64 = 60_000
 
+    /// Expired producers go about so often (Kafka: `producer.id.expiration.check.interval.ms`,
+    /// 10 minutes; whoever writes again meanwhile is found expired then).
+    static let expiryCheckMilliseconds: Int64 = 600_000
+
     /// Closes the active segment when its time has come, marks a partition that fell quiet, lets
     /// go of what an idle one holds.
     func tick(now: Int64) {
@@ -185,6 +189,11 @@ extension PartitionLog {
                     return .failure(error)
                 }
                 state.needsMark = true
+            }
+            if now - state.lastExpiryTime >= Self.expiryCheckMilliseconds {
+                state.lastExpiryTime = now
+                state.producers.expire(
+                    now: now, expiryMilliseconds: store.producerExpiryMilliseconds)
             }
             if let since = state.unmarkedSince, now - since >= Self.markMilliseconds {
                 state.needsMark = true
@@ -214,14 +223,18 @@ extension PartitionLog {
         }
     }
 
+    /// Forgets about `count` producers, the longest unused, for want of memory.
+    func forgetProducers(_ count: Int) {
+        state.withLock { $0.producers.forgetLongestUnused(count) }
+    }
+
     /// Closes files and unloads indexes that are wholly on disk.
     private func letGo(_ state: inout State) {
         guard state.durable.end == state.endOffset, !state.isQueued else { return }
         for index in state.segments.indices {
             if !state.segments[index].hasUnsyncedFile { state.segments[index].closeFile() }
             if state.segments[index].isSealed || state.unmarkedSince == nil {
-                state.segments[index].index.unload()
-                state.segments[index].timeIndex.unload()
+                state.segments[index].unloadIndexes()
             }
         }
     }

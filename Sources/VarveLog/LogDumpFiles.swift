@@ -172,11 +172,15 @@ extension LogDump {
             return complain("\(path) is no producer snapshot, or its checksum is wrong")
         }
         for (id, producer) in state.producers.sorted(by: { $0.key < $1.key }) {
-            guard let last = producer.batches.last else { continue }
+            let last =
+                producer.batches.last
+                ?? ProducerState.Batch(
+                    firstSequence: -1, lastSequence: -1, firstOffset: -1, lastOffset: -1)
             // Kafka's names; its snapshots keep the last batch, ours up to five.
             var members: [(name: String, value: JSON)] = [
                 ("producerId", .int(id)), ("producerEpoch", .int(Int64(producer.epoch))),
-                ("coordinatorEpoch", .int(-1)), ("currentTxnFirstOffset", .null),
+                ("coordinatorEpoch", .int(Int64(producer.coordinatorEpoch))),
+                ("currentTxnFirstOffset", producer.transactionStart.map { .int($0) } ?? .null),
                 ("lastTimestamp", .int(producer.lastAppendTime)),
                 ("firstSequence", .int(Int64(last.firstSequence))),
                 ("lastSequence", .int(Int64(last.lastSequence))),

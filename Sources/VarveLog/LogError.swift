@@ -31,6 +31,12 @@ package enum LogError: Error, Equatable, Sendable {
     case outOfOrderSequence(producerID: Int64, expected: Int32, found: Int32)
     /// A newer instance of the same producer has written already.
     case invalidProducerEpoch(producerID: Int64, current: Int16, found: Int16)
+    /// A batch outside a transaction from a producer whose transaction is open.
+    case invalidTransactionState(producerID: Int64)
+    /// A newer transaction coordinator has ended a transaction of this producer already.
+    case coordinatorFenced(current: Int32, found: Int32)
+    /// So many producers have an open transaction in the partition, which is the most it takes.
+    case tooManyTransactions(countMax: Int)
     /// Another process (`holder`, as it wrote itself into the lock file) has the directory.
     case directoryLocked(path: String, holder: String)
     /// The directory was written by a newer Varve than this one.
@@ -89,6 +95,12 @@ extension LogError: CustomStringConvertible {
             "producer \(producerID) sent sequence \(found) where \(expected) is next"
         case .invalidProducerEpoch(let producerID, let current, let found):
             "producer \(producerID) sent epoch \(found) after epoch \(current)"
+        case .invalidTransactionState(let producerID):
+            "producer \(producerID) has an open transaction, and sent a batch outside of it"
+        case .coordinatorFenced(let current, let found):
+            "coordinator epoch \(found) after epoch \(current)"
+        case .tooManyTransactions(let countMax):
+            "\(countMax) transactions are open in the partition"
         case .directoryLocked(let path, let holder): "\(path) is in use by \(holder)"
         case .newerFormat(let path, let found, let known):
             "\(path) has format \(found); this version knows \(known) and older"

@@ -34,6 +34,8 @@ package final class PartitionLog: Sendable {
         /// The segment it lies in, and its bytes there.
         var segmentBase: Int64
         var position: Int64
+        /// The newest record time among those bytes, -1 without one.
+        var maxTimestamp: Int64 = -1
     }
 
     struct Waiter {
@@ -61,6 +63,8 @@ package final class PartitionLog: Sendable {
         var endOffset: Int64
         var durable: DurablePoint
         var producers = ProducerState()
+        /// Transactions whose markers are appended and not durable yet.
+        var closing: [ProducerState.CompletedTransaction] = []
         var waiters: [Waiter] = []
         /// Appends are refused, because the log is about to be closed or verified.
         var isClosing = false
@@ -76,6 +80,8 @@ package final class PartitionLog: Sendable {
         /// When something was last appended, or read as far as `tick` has noticed.
         var lastUseTime: Int64 = 0
         var wasRead = false
+        /// When producers were last looked through for expired ones.
+        var lastExpiryTime: Int64 = 0
         /// The append time of the oldest batch that no mark covers.
         var unmarkedSince: Int64?
         var hints = [ReadHint](repeating: ReadHint(), count: 4)
@@ -108,8 +114,11 @@ package final class PartitionLog: Sendable {
     package var endOffset: Int64 { state.withLock { $0.endOffset } }
     /// The high watermark: every offset below it is durable and may be read (I3).
     package var durableEnd: Int64 { state.withLock { $0.durable.end } }
-    /// Up to where a reader that ignores open transactions may read.
-    package var lastStableOffset: Int64 { durableEnd }
+    /// Up to where a reader of committed records may read: where the earliest transaction begins
+    /// that is open, or whose end is not durable yet, or else the durable end (I3).
+    package var lastStableOffset: Int64 { state.withLock { $0.lastStableOffset } }
+    /// Producers that the partition remembers.
+    var producerCount: Int { state.withLock { $0.producers.count } }
     /// Bytes of all its segments, indexes not counted.
     package var byteCount: Int64 { state.withLock { $0.segments.reduce(0) { $0 + $1.byteCount } } }
 

@@ -2,24 +2,20 @@ internal import VarvePlatform
 internal import VarveRecords
 
 /// What a partition remembers of the producers that number their batches (KIP-98): enough to tell
-/// a retry from a new batch, and a gap from the next one.
+/// a retry from a new batch, a gap from the next one, and which transactions are open.
 ///
-/// Bounded: producers unused for `expiryMilliseconds` go, and beyond `producersMax` the longest
-/// unused tenth goes, which costs those producers only the recognition of a retry.
-///
-/// The `.producers` file of offset O holds the state before O, big-endian:
-///
-///     8  magic "VarvePS1"        4  number of producers
-///     each producer: 8 id, 2 epoch, 8 last append time, 1 number of batches (1 to 5)
-///         each batch: 4 first sequence, 4 last sequence, 8 first offset, 8 last offset
-///     4  CRC-32C of everything before
+/// Bounded (I8): producers unused for `producer.id.expiration.ms` are forgotten, and where there
+/// are `producersMax` the longest unused make room, which costs those only the recognition of a
+/// retry. A producer with an open transaction is never forgotten: where all have one, a batch of
+/// one more producer is refused.
 struct ProducerState: Sendable {
     /// Batches remembered for each producer: as many as Kafka's idempotent producer has in flight
     /// (`max.in.flight.requests.per.connection` 5).
     static let batchesMax = 5
     /// Source: Kafka's `producer.id.expiration.ms`.
     static let defaultExpiryMilliseconds: Int64 = 86_400_000
-    static let producersMax = 50_000
+    /// Of one partition; about 300 bytes each.
+    static let producersMax = 10_000
 
     struct Batch: Equatable, Sendable {
         var firstSequence: Int32
@@ -32,16 +28,40 @@ struct ProducerState: Sendable {
         var epoch: Int16
         /// When it last appended, ms since 1970.
         var lastAppendTime: Int64
-        /// Oldest first, never empty.
-        var batches: [Batch]
+        /// Of its last marker, -1 without one: older coordinators are fenced.
+        var coordinatorEpoch: Int32 = -1
+        /// Of its last marker, -1 without one.
+        var markerOffset: Int64 = -1
+        /// The first offset of its open transaction; nil outside one.
+        var transactionStart: Int64?
+        /// Of this epoch, oldest first; empty when only a marker was written in it.
+        var batches: [Batch] = []
+    }
+
+    struct OpenTransaction: Equatable, Sendable {
+        let firstOffset: Int64
+        let producerID: Int64
+    }
+
+    /// A transaction whose marker is in the log.
+    struct CompletedTransaction: Equatable, Sendable {
+        let producerID: Int64
+        let firstOffset: Int64
+        let markerOffset: Int64
+        let isCommit: Bool
     }
 
     private(set) var producers: [Int64: Producer] = [:]
+    /// By first offset.
+    private(set) var openTransactions: [OpenTransaction] = []
 
     init() {}
 
     var isEmpty: Bool { producers.isEmpty }
     var count: Int { producers.count }
+    /// Where the earliest open transaction begins.
+    var firstOpenOffset: Int64? { openTransactions.first?.firstOffset }
+
     /// The last offset before `end` of each producer, by its id: where what lies behind `end` is
     /// lost to a power cut, it is the one to go on from.
     func lastOffsets(below end: Int64) -> [Int64: Int64] {
@@ -50,128 +70,188 @@ struct ProducerState: Sendable {
         }
     }
 
+    // MARK: Checks
+
     enum Verdict: Equatable {
         case next
         /// The batch is here already, at these offsets: answer as the first time.
         case duplicate(Batch)
     }
 
-    /// Whether `header`'s batch is its producer's next. Changes nothing.
-    /// - Throws: `.invalidProducerEpoch`, `.outOfOrderSequence`.
+    /// Whether `header`'s batch is its producer's next. Forgets the producer where it is expired,
+    /// and changes nothing else.
+    /// - Throws: `.invalidProducerEpoch`, `.outOfOrderSequence`, `.invalidTransactionState`,
+    ///   `.tooManyTransactions`.
     /// A producer that is not known (new, or expired) may begin with any sequence, as in Kafka.
-    func check(_ header: RecordBatchHeader) throws(LogError) -> Verdict {
-        guard let producer = producers[header.producerID], let last = producer.batches.last else {
+    /// Source: Kafka's ProducerAppendInfo and UnifiedLog.analyzeAndValidateProducerState.
+    mutating func check(
+        _ header: RecordBatchHeader, now: Int64, expiryMilliseconds: Int64
+    ) throws(LogError) -> Verdict {
+        guard let producer = producers[header.producerID],
+            !producer.isExpired(now: now, expiryMilliseconds: expiryMilliseconds)
+        else {
+            producers[header.producerID] = nil
+            try checkRoom()
             return .next
         }
-        guard header.producerEpoch >= producer.epoch else {
-            throw .invalidProducerEpoch(
-                producerID: header.producerID, current: producer.epoch,
-                found: header.producerEpoch)
-        }
-        let expected: Int32
+        try check(header.producerEpoch, of: header.producerID, producer)
         if header.producerEpoch == producer.epoch {
             let same = producer.batches.last {
                 $0.firstSequence == header.baseSequence && $0.lastSequence == header.lastSequence
             }
             if let same { return .duplicate(same) }
-            // After 2^31-1 comes 0 (KIP-98).
-            expected = last.lastSequence == Int32.max ? 0 : last.lastSequence + 1
-        } else {
-            expected = 0
         }
+        let expected = producer.nextSequence(epoch: header.producerEpoch)
         guard header.baseSequence == expected else {
             throw .outOfOrderSequence(
                 producerID: header.producerID, expected: expected, found: header.baseSequence)
         }
+        guard producer.transactionStart == nil || header.attributes.isTransactional else {
+            throw .invalidTransactionState(producerID: header.producerID)
+        }
         return .next
     }
 
-    /// Remembers a batch that was appended. `header` has its final offsets.
-    mutating func note(_ header: RecordBatchHeader, appendTime: Int64) {
-        guard header.hasProducer, header.baseSequence >= 0, !header.attributes.isControl else {
-            return
+    /// Whether a marker of this coordinator may end the producer's transaction.
+    /// - Throws: `.invalidProducerEpoch`, `.coordinatorFenced`, `.tooManyTransactions`.
+    func check(
+        _ marker: TransactionMarker, producerID: Int64, epoch: Int16
+    ) throws(LogError) {
+        guard let producer = producers[producerID] else { return try checkRoom() }
+        try check(epoch, of: producerID, producer)
+        guard marker.coordinatorEpoch >= producer.coordinatorEpoch else {
+            throw .coordinatorFenced(
+                current: producer.coordinatorEpoch, found: marker.coordinatorEpoch)
         }
+    }
+
+    private func check(
+        _ epoch: Int16, of producerID: Int64, _ producer: Producer
+    ) throws(LogError) {
+        guard epoch >= producer.epoch else {
+            throw .invalidProducerEpoch(
+                producerID: producerID, current: producer.epoch, found: epoch)
+        }
+    }
+
+    /// Whether one more producer has room, or can be given some.
+    private func checkRoom() throws(LogError) {
+        guard openTransactions.count < Self.producersMax else {
+            throw .tooManyTransactions(countMax: Self.producersMax)
+        }
+    }
+
+    // MARK: Appended
+
+    /// Remembers a batch that was appended. `header` has its final offsets.
+    /// - Parameter marker: what a control batch says; nil for others.
+    /// - Returns: the transaction that the marker ends, if there was one.
+    @discardableResult
+    mutating func note(
+        _ header: RecordBatchHeader, _ marker: TransactionMarker?, appendTime: Int64
+    ) -> CompletedTransaction? {
+        guard header.hasProducer else { return nil }
+        if header.attributes.isControl {
+            return marker.flatMap { note($0, header, appendTime: appendTime) }
+        }
+        guard header.baseSequence >= 0 else { return nil }
         let batch = Batch(
             firstSequence: header.baseSequence, lastSequence: header.lastSequence,
             firstOffset: header.baseOffset, lastOffset: header.lastOffset)
-        if producers[header.producerID]?.epoch == header.producerEpoch {
-            producers[header.producerID]!.noteBatch(batch, appendTime: appendTime)
-        } else {
-            if producers.count >= Self.producersMax { dropOldest() }
-            producers[header.producerID] = Producer(
-                epoch: header.producerEpoch, lastAppendTime: appendTime, batches: [batch])
+        let begins = edit(header, appendTime: appendTime) { producer in
+            if producer.batches.count == Self.batchesMax { producer.batches.removeFirst() }
+            producer.batches.append(batch)
+            guard header.attributes.isTransactional, producer.transactionStart == nil else {
+                return false
+            }
+            producer.transactionStart = header.baseOffset
+            return true
+        }
+        if begins {
+            openTransactions.append(
+                OpenTransaction(firstOffset: header.baseOffset, producerID: header.producerID))
+        }
+        return nil
+    }
+
+    private mutating func note(
+        _ marker: TransactionMarker, _ header: RecordBatchHeader, appendTime: Int64
+    ) -> CompletedTransaction? {
+        let start = edit(header, appendTime: appendTime) { producer in
+            producer.coordinatorEpoch = marker.coordinatorEpoch
+            producer.markerOffset = header.lastOffset
+            defer { producer.transactionStart = nil }
+            return producer.transactionStart
+        }
+        guard let start else { return nil }
+        openTransactions.removeAll { $0.firstOffset == start }
+        return CompletedTransaction(
+            producerID: header.producerID, firstOffset: start, markerOffset: header.lastOffset,
+            isCommit: marker.isCommit)
+    }
+
+    /// Changes the batch's producer, who is made where there is none. A new epoch forgets the
+    /// batches of the old one.
+    private mutating func edit<Result>(
+        _ header: RecordBatchHeader, appendTime: Int64, _ body: (inout Producer) -> Result
+    ) -> Result {
+        let id = header.producerID
+        if producers[id] == nil, producers.count >= Self.producersMax {
+            forgetLongestUnused(Self.producersMax / 10)
+        }
+        let new = Producer(epoch: header.producerEpoch, lastAppendTime: appendTime)
+        func change(_ producer: inout Producer) -> Result {
+            producer.lastAppendTime = max(producer.lastAppendTime, appendTime)
+            if producer.epoch != header.producerEpoch {
+                producer.epoch = header.producerEpoch
+                producer.batches = []
+            }
+            return body(&producer)
+        }
+        return change(&producers[id, default: new])
+    }
+
+    // MARK: Forgotten
+
+    /// Forgets producers whose last append is older than `expiryMilliseconds`, unless their
+    /// transaction is open.
+    mutating func expire(now: Int64, expiryMilliseconds: Int64) {
+        for (id, producer) in producers
+        where producer.isExpired(now: now, expiryMilliseconds: expiryMilliseconds) {
+            producers[id] = nil
         }
     }
 
-    /// Forgets producers whose last append is older than `expiryMilliseconds`.
-    mutating func expire(now: Int64, expiryMilliseconds: Int64) {
-        let expired = producers.filter { now - $0.value.lastAppendTime > expiryMilliseconds }
-        for id in expired.keys { producers[id] = nil }
+    /// Forgets about `count` producers, those that have not appended for the longest time.
+    mutating func forgetLongestUnused(_ count: Int) {
+        var idle: [(id: Int64, time: Int64)] = []
+        for (id, producer) in producers where producer.transactionStart == nil {
+            idle.append((id, producer.lastAppendTime))
+        }
+        idle.sort { $0.time < $1.time }
+        for (id, _) in idle.prefix(count) { producers[id] = nil }
     }
 
-    private mutating func dropOldest() {
-        let byAge = producers.sorted { $0.value.lastAppendTime < $1.value.lastAppendTime }
-        for (id, _) in byAge.prefix(Self.producersMax / 10) { producers[id] = nil }
+    /// The state that holds `producers`, as a file gave them.
+    init(restoring producers: [Int64: Producer]) {
+        self.producers = producers
+        openTransactions = producers.compactMap { id, producer in
+            producer.transactionStart.map { OpenTransaction(firstOffset: $0, producerID: id) }
+        }.sorted { $0.firstOffset < $1.firstOffset }
     }
 }
 
 extension ProducerState.Producer {
-    fileprivate mutating func noteBatch(_ batch: ProducerState.Batch, appendTime: Int64) {
-        if batches.count == ProducerState.batchesMax { batches.removeFirst() }
-        batches.append(batch)
-        lastAppendTime = max(lastAppendTime, appendTime)
-    }
-}
-
-// MARK: The file
-
-extension ProducerState {
-    private static let magic = "VarvePS1"
-
-    /// The state as a `.producers` file holds it.
-    var bytes: ByteSlice {
-        var writer = ByteWriter(capacity: 64 + producers.count * 64)
-        writer.utf8(Self.magic)
-        writer.uint32(UInt32(producers.count))
-        for (id, producer) in producers.sorted(by: { $0.key < $1.key }) {
-            writer.int64(id)
-            writer.int16(producer.epoch)
-            writer.int64(producer.lastAppendTime)
-            writer.uint8(UInt8(producer.batches.count))
-            for batch in producer.batches {
-                writer.int32(batch.firstSequence)
-                writer.int32(batch.lastSequence)
-                writer.int64(batch.firstOffset)
-                writer.int64(batch.lastOffset)
-            }
-        }
-        let checksum = writer.withUnsafeBytes { CRC32C.checksum($0) }
-        writer.uint32(checksum)
-        return writer.finish()
+    fileprivate func isExpired(now: Int64, expiryMilliseconds: Int64) -> Bool {
+        transactionStart == nil && now - lastAppendTime > expiryMilliseconds
     }
 
-    /// Reads `bytes` back; nil when they are not such a file, or damaged.
-    init?(_ bytes: ByteSlice) {
-        guard bytes.count >= 16, bytes[0..<8].string == Self.magic else { return nil }
-        let found = bytes[0..<bytes.count - 4].withUnsafeBytes { CRC32C.checksum($0) }
-        do throws(ByteReadError) {
-            var reader = ByteReader(bytes, at: bytes.count - 4)
-            guard try reader.uint32() == found else { return nil }
-            reader = ByteReader(bytes, at: 8)
-            for _ in 0..<(try reader.uint32()) {
-                let id = try reader.int64()
-                var producer = Producer(
-                    epoch: try reader.int16(), lastAppendTime: try reader.int64(), batches: [])
-                for _ in 0..<(try reader.uint8()) {
-                    producer.batches.append(
-                        Batch(
-                            firstSequence: try reader.int32(), lastSequence: try reader.int32(),
-                            firstOffset: try reader.int64(), lastOffset: try reader.int64()))
-                }
-                producers[id] = producer
-            }
-        } catch {
-            return nil
+    /// The sequence its next batch must have. After 2^31-1 comes 0, and a new epoch begins with 0
+    /// (KIP-98).
+    fileprivate func nextSequence(epoch: Int16) -> Int32 {
+        guard epoch == self.epoch, let last = batches.last, last.lastSequence != Int32.max else {
+            return 0
         }
+        return last.lastSequence + 1
     }
 }

@@ -30,7 +30,7 @@ extension PartitionLog {
         var isSecondTry = false
         while true {
             let plan = try state.withLock { (state) throws(LogError) -> ReadPlan in
-                try self.plan(from: searched, &state)
+                try self.plan(from: searched, below: limit, &state)
             }
             var found: SegmentReader.Found?
             if let place = plan.place {
@@ -55,7 +55,7 @@ extension PartitionLog {
             return ReadResult(
                 batches: found?.batches ?? ByteSlice(), nextOffset: found?.nextOffset ?? offset,
                 startOffset: plan.startOffset, durableEnd: plan.durableEnd,
-                lastStableOffset: plan.durableEnd)
+                lastStableOffset: plan.lastStableOffset)
         }
     }
 
@@ -64,12 +64,13 @@ extension PartitionLog {
         var place: SegmentReader.Place?
         let startOffset: Int64
         let durableEnd: Int64
+        let lastStableOffset: Int64
         let generation: Int
     }
 
     /// Finds the segment of `offset`.
     private func plan(
-        from offset: Int64, _ state: inout State
+        from offset: Int64, below limit: Int64?, _ state: inout State
     ) throws(LogError) -> ReadPlan {
         if let failure = failure(of: state) { throw failure }
         guard offset >= state.startOffset, offset <= state.endOffset else {
@@ -78,8 +79,9 @@ extension PartitionLog {
         }
         var plan = ReadPlan(
             place: nil, startOffset: state.startOffset, durableEnd: state.durable.end,
-            generation: state.generation)
+            lastStableOffset: state.lastStableOffset, generation: state.generation)
         guard offset < state.durable.end else { return plan }
+        if let limit, offset >= limit { return plan }
         // The last segment that begins at or before the offset; the first one in a trimmed log
         // may begin behind it.
         let index = max(0, Self.segmentIndex(of: offset, state.segments))
@@ -133,7 +135,7 @@ extension PartitionLog {
             place.position = hint.position
             place.firstOffsetMin = offset
         } else if offset > base {
-            try loadIndexes(of: &state.segments[index], state.configuration)
+            try loadIndexes(at: index, &state)
             if let entry = state.segments[index].index.entry(notBehind: offset - base) {
                 place.position = Int64(entry.position)
                 place.firstLastOffset = base + Int64(entry.relativeOffset)

@@ -65,10 +65,12 @@ struct RecoveredProducers {
         return ProducerState(try disk.readAll(path))
     }
 
-    /// Reads the log from the last segment that has a good `.producers` file.
-    private func build(
+    /// The state before `offset`, read from the log from the last of `segments` on that has a good
+    /// `.producers` file.
+    func build(
         from segments: [Segment], to offset: Int64
     ) throws(SystemError) -> ProducerState {
+        if let found = try read(offset) { return found }
         var state = ProducerState()
         var first = 0
         for index in segments.indices.reversed() {
@@ -84,7 +86,7 @@ struct RecoveredProducers {
             var scan = SegmentScan()
             try scan.run(
                 file, from: 0, size: segment.byteCount, expecting: segment.base, below: offset
-            ) { header, _ in state.note(header, appendTime: now) }
+            ) { header, _, marker in state.note(header, marker, appendTime: now) }
         }
         return state
     }

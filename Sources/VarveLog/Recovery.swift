@@ -182,7 +182,7 @@ struct Recovery {
         {
             var segment = Segment(files: store.files, directory: directory, summary: mark.segment)
             let mustChange = size > mark.segment.byteCount || nextBase != nil
-            let isUsable = mustChange ? try loadIndexes(of: &segment) : true
+            let isUsable = mustChange ? try segment.loadIndexes(from: disk) : true
             if isUsable {
                 producers.skip(to: mark.durableEnd, count: mark.segment.producerCount)
                 return (segment, mark.segment.byteCount)
@@ -201,11 +201,6 @@ struct Recovery {
             seal.base == base
         else { return nil }
         return seal
-    }
-
-    private func loadIndexes(of segment: inout Segment) throws(SystemError) -> Bool {
-        let isGood = try segment.index.load(from: disk, segment.path(.index))
-        return try segment.timeIndex.load(from: disk, segment.path(.timeindex)) && isGood
     }
 
     /// Reads a segment from `start` on and puts right what is wrong with it.
@@ -287,10 +282,10 @@ struct Recovery {
         try scan.run(
             file, from: start, size: size, expecting: segment.nextOffset, below: limit,
             endingAt: end
-        ) { header, position in
+        ) { header, position, marker in
             segment.note(
                 header, appendTime: now, indexIntervalBytes: configuration.indexIntervalBytes)
-            state.note(header, appendTime: now)
+            segment.note(state.note(header, marker, appendTime: now), state)
             check?.note(header, at: position)
         }
         indexCheck = check
@@ -324,7 +319,8 @@ struct Recovery {
             configuration: configuration, segments: segments,
             startOffset: min(end, max(mark?.startOffset ?? 0, segments[0].base)), endOffset: end,
             durable: PartitionLog.DurablePoint(
-                end: end, segmentBase: last.base, position: last.byteCount))
+                end: end, segmentBase: last.base, position: last.byteCount,
+                maxTimestamp: last.maxTimestamp))
         state.producers = try producers.state(behind: segments)
         state.producers.expire(now: now, expiryMilliseconds: store.producerExpiryMilliseconds)
         // A segment that the mark does not know may have a name that is not durable.

@@ -127,12 +127,20 @@ extension PartitionLog {
     /// Moves the log's start: first in the durable mark, then in memory, then the files go. A
     /// power cut after that may bring their names back, and recovery knows them by the mark.
     private func moveStart(to offset: Int64, _ file: inout DurableMarkFile) throws(LogError) {
-        let mark = state.withLock { state -> DurableMark? in
+        let plan = state.withLock { state -> (DurableMark, (Int64, ByteSlice)?)? in
             guard offset > state.startOffset || state.segments[0].base < offset else { return nil }
-            return Self.lowerBound(state, startOffset: offset, last: file.last)
+            return (
+                Self.lowerBound(state, startOffset: offset, last: file.last),
+                Self.producersToKeep(state, startOffset: offset)
+            )
         }
-        guard let mark else { return }
+        guard let (mark, producers) = plan else { return }
         do throws(SystemError) {
+            if let (base, bytes) = producers {
+                let name = SegmentName.file(base, .producers)
+                try store.disk.replace(
+                    directory + "/" + name, with: bytes, inDirectory: directory)
+            }
             try file.write(mark)
             let removed = state.withLock { state -> [Segment] in
                 state.startOffset = max(state.startOffset, offset)
@@ -150,6 +158,7 @@ extension PartitionLog {
                 if state.durable.segmentBase < state.segments[count].base {
                     state.durable.segmentBase = state.segments[count].base
                     state.durable.position = 0
+                    state.durable.maxTimestamp = -1
                 }
                 return Array(state.segments[..<count])
             }
@@ -183,6 +192,20 @@ extension PartitionLog {
         return DurableMark(
             sequence: 0, startOffset: startOffset, durableEnd: startOffset, isCleanStop: false,
             segment: SegmentSummary(base: state.durable.segmentBase))
+    }
+
+    /// Producer state at the log's new first segment, where no seal has made that durable yet: it
+    /// must be before the batches go that it could be built from.
+    private static func producersToKeep(
+        _ state: State, startOffset: Int64
+    ) -> (Int64, ByteSlice)? {
+        let last = state.segments.indices.dropLast().last {
+            state.segments[$0 + 1].base <= startOffset
+        }
+        guard let last, state.segments[last].producerCountAtEnd > 0,
+            let bytes = state.segments[last].producersAtEnd
+        else { return nil }
+        return (state.segments[last + 1].base, bytes)
     }
 
     /// Removes the files of segments that are no longer part of the log. Readers in flight keep

@@ -21,6 +21,8 @@ struct Segment: Sendable {
     var lastAppendTime: Int64 = -1
     var index = OffsetIndex()
     var timeIndex = TimeIndex()
+    /// The aborted transactions whose markers stand here.
+    var transactions = TransactionIndex()
     /// Whether the .log file exists. A new partition makes it with its first append.
     var exists = false
     /// Whether a durable seal describes it.
@@ -52,6 +54,8 @@ struct Segment: Sendable {
         index = OffsetIndex(writtenCount: summary.indexCount, checksum: summary.indexChecksum)
         timeIndex = TimeIndex(
             writtenCount: summary.timeIndexCount, checksum: summary.timeIndexChecksum)
+        transactions = TransactionIndex(
+            writtenCount: summary.transactionCount, checksum: summary.transactionChecksum)
         producerCountAtEnd = summary.producerCount
         exists = true
     }
@@ -118,6 +122,19 @@ struct Segment: Sendable {
         }
     }
 
+    /// Takes note of a transaction whose marker was written last. REQUIRES: indexes loaded.
+    /// - Parameter producers: the state behind the marker.
+    mutating func note(
+        _ completed: ProducerState.CompletedTransaction?, _ producers: ProducerState
+    ) {
+        guard let completed, !completed.isCommit else { return }
+        transactions.append(
+            AbortedTransaction(
+                completed,
+                lastStableOffset: min(
+                    producers.firstOpenOffset ?? Int64.max, completed.markerOffset + 1)))
+    }
+
     /// Adds the newest timestamp so far to the time index. REQUIRES: indexes loaded.
     mutating func noteTime() {
         let relative = offsetOfMaxTimestamp - base
@@ -156,6 +173,8 @@ struct Segment: Sendable {
         summary.timeIndexCount = timeIndex.writtenCount
         summary.timeIndexChecksum = timeIndex.writtenChecksum
         summary.producerCount = producerCountAtEnd
+        summary.transactionCount = transactions.writtenCount
+        summary.transactionChecksum = transactions.writtenChecksum
         return summary
     }
 }

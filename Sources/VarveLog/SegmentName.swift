@@ -7,6 +7,8 @@ enum SegmentName {
         case index
         /// Time to offset.
         case timeindex
+        /// Aborted transactions.
+        case txnindex
         /// Producer state before the first record of the base offset.
         case producers
         /// What is known of a closed segment.

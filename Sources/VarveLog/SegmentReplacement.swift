@@ -71,7 +71,7 @@ struct SegmentReplacement {
     /// - Throws: the old file or the new one is the segment, without a seal: the next start reads
     ///   it from end to end.
     func install(_ mark: inout DurableMarkFile) throws(SystemError) {
-        for kind in [SegmentName.Kind.seal, .index, .timeindex] {
+        for kind in [SegmentName.Kind.seal, .index, .timeindex, .txnindex] {
             let path = directory + "/" + SegmentName.file(base, kind)
             if try disk.entry(path) != nil { try disk.remove(path) }
         }

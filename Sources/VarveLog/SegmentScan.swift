@@ -40,14 +40,14 @@ struct SegmentScan {
     private var nextEntry = 0
 
     /// Reads `file` from `start`, a batch's first byte, to its end, and hands every valid batch
-    /// to `body` in order.
+    /// to `body` in order: its header, its position, and what it says where it ends a transaction.
     /// - Parameter expected: the lowest offset the first batch may have. The checksum does not
     ///   cover offsets, so they must grow and stay below `limit`.
     /// - Parameter end: the offset after the file's last batch, where that is known.
     mutating func run(
         _ file: any DiskFile, from start: Int64, size: Int64, expecting expected: Int64,
         below limit: Int64, endingAt end: Int64? = nil,
-        _ body: (RecordBatchHeader, Int64) -> Void
+        _ body: (RecordBatchHeader, Int64, TransactionMarker?) -> Void
     ) throws(SystemError) {
         try run(
             file, from: start, size: size, Bounds(expected: expected, limit: limit, end: end),
@@ -67,7 +67,7 @@ struct SegmentScan {
                 if let found = try scanner.batch(at: position),
                     let header = try fitting(found, position, next, &scanner)
                 {
-                    body(header, position)
+                    body(header, position, try scanner.marker(at: position, header))
                     next = header.nextOffset
                     position += Int64(header.totalByteCount)
                     continue
@@ -149,54 +149,5 @@ struct SegmentScan {
             }
         }
         return try scanner.nextBatch(from: position + 1, offsets: next..<bounds.limit)
-    }
-
-    /// The indexes of `segment`, built anew from its file. Damage in the file is stepped over: it
-    /// is for the reads that come upon it to report, and must not keep the rest away.
-    static func rebuildIndexes(
-        _ segment: inout Segment, indexIntervalBytes: Int
-    ) throws(LogError) {
-        var fresh = Segment(
-            files: segment.handle.files, directory: segment.directory, base: segment.base)
-        var scan = SegmentScan()
-        do throws(SystemError) {
-            try scan.run(
-                try segment.open(), from: 0, size: segment.byteCount, expecting: segment.base,
-                below: Int64.max
-            ) { header, position in
-                fresh.byteCount = position
-                fresh.note(header, appendTime: -1, indexIntervalBytes: indexIntervalBytes)
-            }
-        } catch {
-            throw .io(error)
-        }
-        fresh.noteTime()
-        segment.index = fresh.index
-        segment.timeIndex = fresh.timeIndex
-        segment.maxTimestamp = fresh.maxTimestamp
-        segment.offsetOfMaxTimestamp = fresh.offsetOfMaxTimestamp
-        // The seal speaks of the old files: the next commit writes it anew.
-        segment.isSealed = false
-    }
-}
-
-extension PartitionLog {
-    /// Makes a segment's index entries present: from their files, or from the log where those are
-    /// missing or damaged.
-    func loadIndexes(
-        of segment: inout Segment, _ configuration: TopicConfiguration
-    ) throws(LogError) {
-        if segment.index.isLoaded && segment.timeIndex.isLoaded { return }
-        do throws(SystemError) {
-            let isGood = try segment.index.load(from: store.disk, segment.path(.index))
-            if try segment.timeIndex.load(from: store.disk, segment.path(.timeindex)), isGood {
-                return
-            }
-        } catch {
-            throw .io(error)
-        }
-        store.logger?.warning("index built anew", ["segment": segment.path(.log)])
-        try SegmentScan.rebuildIndexes(
-            &segment, indexIntervalBytes: configuration.indexIntervalBytes)
     }
 }

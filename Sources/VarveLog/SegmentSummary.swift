@@ -17,8 +17,8 @@ internal import VarvePlatform
 ///         56    4 entries of the .index file     60    4 their CRC-32C
 ///         64    4 entries of the .timeindex file 68    4 their CRC-32C
 ///         72    4 producers in the .producers file of the next offset; 0: none, and no file
-///         76    4 zero
-///         80   24 zero
+///         76    4 entries of the .txnindex file  80    4 their CRC-32C
+///         84   20 zero
 struct SegmentSummary: Equatable, Sendable {
     static let byteCount = 104
 
@@ -34,6 +34,8 @@ struct SegmentSummary: Equatable, Sendable {
     var timeIndexCount = 0
     var timeIndexChecksum: UInt32 = 0
     var producerCount = 0
+    var transactionCount = 0
+    var transactionChecksum: UInt32 = 0
 
     init(base: Int64) {
         self.base = base
@@ -50,7 +52,9 @@ struct SegmentSummary: Equatable, Sendable {
         writer.uint32(UInt32(timeIndexCount))
         writer.uint32(timeIndexChecksum)
         writer.uint32(UInt32(producerCount))
-        writer.bytes([UInt8](repeating: 0, count: 28))
+        writer.uint32(UInt32(transactionCount))
+        writer.uint32(transactionChecksum)
+        writer.bytes([UInt8](repeating: 0, count: 20))
     }
 
     init(reading reader: inout ByteReader) throws(ByteReadError) {
@@ -66,7 +70,9 @@ struct SegmentSummary: Equatable, Sendable {
         timeIndexCount = Int(try reader.uint32())
         timeIndexChecksum = try reader.uint32()
         producerCount = Int(try reader.uint32())
-        try reader.skip(28)
+        transactionCount = Int(try reader.uint32())
+        transactionChecksum = try reader.uint32()
+        try reader.skip(20)
     }
 }
 

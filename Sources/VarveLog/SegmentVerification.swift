@@ -164,7 +164,7 @@ struct SegmentVerification {
         try result.scan.run(
             file, from: 0, size: end, expecting: base, below: nextBase ?? Int64.max,
             endingAt: nextBase ?? mark?.durableEnd
-        ) { header, position in
+        ) { header, position, _ in
             batchCount += 1
             if header.baseOffset > result.nextOffset {
                 gaps.append(result.nextOffset..<header.baseOffset)

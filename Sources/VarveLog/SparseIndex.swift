@@ -9,7 +9,7 @@ protocol IndexEntry: Sendable {
     func follows(_ earlier: Self) -> Bool
 }
 
-/// What the two indexes of a segment have in common: entries in memory, written behind to a file.
+/// What the indexes of a segment have in common: entries in memory, written behind to a file.
 ///
 /// The file is a help, never the truth (T1): it is believed only when its bytes have the checksum
 /// that the segment's summary or the durable mark gives, and otherwise rebuilt from the log.
@@ -41,9 +41,19 @@ struct SparseIndex<Entry: IndexEntry>: Sendable {
         entries.append(entry)
     }
 
-    /// The index of the last entry for which `isBefore` holds, nil when there is none.
+    /// The last entry for which `isBefore` holds, nil when there is none.
     /// `isBefore` must hold for a first part of the entries and for none of the rest.
     func last(where isBefore: (Entry) -> Bool) -> Entry? {
+        let count = count(isBefore)
+        return count == 0 ? nil : entries[count - 1]
+    }
+
+    /// The entries behind the last one for which `isBefore` holds.
+    func entries(after isBefore: (Entry) -> Bool) -> ArraySlice<Entry> {
+        entries[count(isBefore)...]
+    }
+
+    private func count(_ isBefore: (Entry) -> Bool) -> Int {
         precondition(isLoaded)
         var low = 0
         var high = entries.count
@@ -51,8 +61,11 @@ struct SparseIndex<Entry: IndexEntry>: Sendable {
             let middle = (low + high) / 2
             if isBefore(entries[middle]) { low = middle + 1 } else { high = middle }
         }
-        return low == 0 ? nil : entries[low - 1]
+        return low
     }
+
+    /// Whether it has no entries, in memory or in its file.
+    var isEmpty: Bool { entries.isEmpty && writtenCount == 0 }
 
     /// Entries that wait to be written.
     var unwrittenCount: Int { isLoaded ? entries.count - writtenCount : 0 }

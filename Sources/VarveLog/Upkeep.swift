@@ -46,8 +46,11 @@ extension PartitionLog {
         guard state.needsMark || state.bytesSinceMark >= Self.markBytes || !work.seals.isEmpty
         else { return work }
         _ = try writeIndexes(&state.active, &work)
+        // The mark vouches for the aborted transactions too: not before they could be written.
+        let isVouched =
+            !state.active.isSuspect && state.active.transactions.unwrittenCount == 0
         var summary =
-            state.active.isSuspect ? SegmentSummary(base: state.active.base) : state.active.summary
+            isVouched ? state.active.summary : SegmentSummary(base: state.active.base)
         summary.producerCount = state.producers.count
         work.mark = DurableMark(
             sequence: 0, startOffset: state.startOffset, durableEnd: state.endOffset,
@@ -73,6 +76,11 @@ extension PartitionLog {
             if segment.timeIndex.unwrittenCount > 0 {
                 let file = try store.disk.open(segment.path(.timeindex), .create)
                 try segment.timeIndex.write(to: file)
+                work.indexFiles.append(file)
+            }
+            if segment.transactions.unwrittenCount > 0 {
+                let file = try store.disk.open(segment.path(.txnindex), .create)
+                try segment.transactions.write(to: file)
                 work.indexFiles.append(file)
             }
             return true

@@ -45,8 +45,7 @@ struct VouchedSegment {
             return
         }
         var segment = Segment(files: store.files, directory: directory, summary: summary)
-        let isGood = try segment.index.load(from: disk, segment.path(.index))
-        guard try segment.timeIndex.load(from: disk, segment.path(.timeindex)), isGood else {
+        guard try segment.loadIndexes(from: disk) else {
             check = nil
             return
         }
@@ -71,7 +70,9 @@ struct VouchedSegment {
             return nil
         }
         check.finish()
-        guard check.wrong == nil, check.wrongTime == nil else {
+        guard check.wrong == nil, check.wrongTime == nil,
+            Self.knows(known.transactions.entries, read.transactions.entries)
+        else {
             notes.append("an index of segment \(base) did not match; built anew")
             return nil
         }
@@ -95,6 +96,19 @@ struct VouchedSegment {
         known.isSealed = isSealed
         read.closeFile()
         return known
+    }
+
+    /// Whether the index has every aborted transaction that the log shows. It may have more, and
+    /// earlier beginnings: compaction takes their records, not the entry.
+    private static func knows(
+        _ known: [AbortedTransaction], _ read: [AbortedTransaction]
+    ) -> Bool {
+        let byMarker = Dictionary(known.map { ($0.lastOffset, $0) }) { first, _ in first }
+        return read.allSatisfy { found in
+            byMarker[found.lastOffset].map {
+                $0.producerID == found.producerID && $0.firstOffset <= found.firstOffset
+            } ?? false
+        }
     }
 
     /// Append times are in no batch: those of seal or mark are better than the time of reading.

@@ -66,7 +66,7 @@ import VarveSimulation
         refused(forged { $0[16] = 1 }, "magic 1")
         refused(forged { $0[22] |= 5 }, "codec 5")
         refused(forged { $0[22] |= 8 }, "append time")
-        refused(forged { $0[22] |= 16 }, "transactional")
+        refused(forged { $0[22] |= 16 }, "transactional without a producer")
         refused(forged { $0[22] |= 32 }, "control")
         refused(forged { $0[22] |= 64 }, "delete horizon")
         refused(forged { $0[26] = 3 }, "last offset delta")

@@ -9,9 +9,9 @@ enum Batches {
     static func batch(
         _ values: [[UInt8]], timestamp: Int64 = 1_767_225_600_000, key: String? = nil,
         producerID: Int64 = -1, epoch: Int16 = -1, sequence: Int32 = -1,
-        codec: CompressionCodec = .none
+        codec: CompressionCodec = .none, attributes: BatchAttributes? = nil
     ) -> ByteSlice {
-        var builder = RecordBatchBuilder(codec: codec)
+        var builder = RecordBatchBuilder(codec: codec, attributes: attributes)
         for value in values {
             builder.append(
                 timestamp: timestamp, key: key.map { ByteSlice($0) }, value: ByteSlice(value))

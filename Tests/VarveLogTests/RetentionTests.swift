@@ -151,4 +151,70 @@ import VarveSimulation
         #expect(try fixture.log.offset(atOrAfter: 450)?.offset == 5)
         #expect(try fixture.log.maxTimestamp()?.timestamp == 600)
     }
+
+    /// A search against all records one by one, wherever the log begins and however far it is
+    /// durable.
+    @Test func timesAreFoundBehindATrimAndBelowTheDurableEnd() throws {
+        var fixture = try LogFixture()
+        let log = try fixture.partition(["segment.bytes": "1024", "index.interval.bytes": "50"])
+        // Three records a batch; the newest of all stands early.
+        let times: [[Int64]] = [
+            [100, 900, 200], [300, 300, 250], [800, 100, 50], [400, 700, 600], [650, 640, 700],
+            [10, 20, 30], [720, 5, 720], [500, 500, 500],
+        ]
+        for batch in times {
+            var builder = RecordBatchBuilder()
+            for time in batch {
+                builder.append(
+                    timestamp: time, key: nil,
+                    value: ByteSlice(String(repeating: "t", count: 80)))
+            }
+            _ = try log.append(try builder.finish(), now: fixture.now)
+        }
+        fixture.directory.commitNow()
+        try fixture.append(["not durable"], timestamp: 5000)
+        let all = times.flatMap { $0 }
+        for start in 0...all.count {
+            #expect(try log.trim(to: Int64(start), now: fixture.now) == start)
+            let left = all.enumerated().filter { $0.offset >= start }
+            for target in [0, 60, 250, 300, 301, 600, 700, 701, 720, 721, 800, 900, 901] {
+                let expected = left.first { $0.element >= target }
+                let found = try log.offset(atOrAfter: Int64(target))
+                #expect(
+                    found?.offset == expected.map { Int64($0.offset) }, "\(target) from \(start)")
+                #expect(found?.timestamp == expected?.element)
+            }
+            let newest = left.map(\.element).max()
+            let first = left.first { $0.element == newest }
+            let found = try log.maxTimestamp()
+            #expect(found?.timestamp == newest, "newest from \(start)")
+            #expect(found?.offset == first.map { Int64($0.offset) }, "newest from \(start)")
+        }
+        fixture.directory.commitNow()
+        #expect(try log.maxTimestamp()?.timestamp == 5000)
+    }
+
+    @Test func readersBeforeATrimmedStartAreTold() throws {
+        var fixture = try LogFixture()
+        let log = try fixture.partition()
+        try fixture.append(["a", "b", "c"])
+        fixture.directory.commitNow()
+        #expect(try log.trim(to: 1, now: fixture.now) == 1)
+        // The batch that the start lies in is served whole, as Kafka does.
+        let result = try log.read(from: 1, bytesMax: 1)
+        #expect(RecordBatch.batches(in: result.batches).map(\.header.baseOffset) == [0])
+        for again in 0..<2 {
+            #expect(throws: LogError.offsetOutOfRange(requested: 0, start: 1, end: 3)) {
+                try fixture.log.read(from: 0, bytesMax: 100)
+            }
+            #expect(throws: LogError.offsetOutOfRange(requested: 0, start: 1, end: 3)) {
+                try fixture.log.abortedTransactions(from: 0, to: 3)
+            }
+            if again == 0 {
+                // Durable when it returned.
+                fixture.disk.powerCut(keep: 0)
+                try fixture.reopen()
+            }
+        }
+    }
 }

@@ -152,6 +152,11 @@ struct FetchPlan {
             outcome.highWatermark = result.durableEnd
             outcome.lastStableOffset = result.lastStableOffset
             outcome.logStartOffset = result.startOffset
+            if committedOnly && !result.batches.isEmpty {
+                outcome.abortedTransactions = try log.abortedTransactions(
+                    from: offset, to: result.nextOffset
+                ).map(FetchResponse.AbortedTransaction.init)
+            }
             // The first batch comes whole whatever the limits say (KIP-74), but once a response.
             if taken == 0 || result.batches.count <= room { outcome.records = result.batches }
             if version < 10 && Self.hasZstd(result.batches) {
@@ -163,7 +168,8 @@ struct FetchPlan {
             if case .offsetOutOfRange(_, let start, let end) = error {
                 outcome.logStartOffset = start
                 outcome.highWatermark = end
-                outcome.lastStableOffset = end
+                outcome.lastStableOffset = log.lastStableOffset
+                outcome.abortedTransactions = committedOnly ? [] : nil
             } else {
                 broker.logger.error(
                     "fetch failed",
@@ -189,5 +195,13 @@ struct FetchPlan {
             rest = rest[min(header.totalByteCount, rest.count)...]
         }
         return false
+    }
+}
+
+extension FetchResponse.AbortedTransaction {
+    fileprivate init(_ transaction: AbortedTransaction) {
+        self.init()
+        producerId = transaction.producerID
+        firstOffset = transaction.firstOffset
     }
 }

@@ -61,7 +61,7 @@ enum ListOffsetsHandler: RequestHandler {
             case Special.earliest:
                 set(&result, offset: log.startOffset, timestamp: -1)
             case Special.maxTimestamp where version >= 7:
-                if let (offset, time) = try log.maxTimestamp() {
+                if let (offset, time) = try log.maxTimestamp(), offset < end {
                     set(&result, offset: offset, timestamp: time)
                 }
             case Special.earliestLocal where version >= 8:

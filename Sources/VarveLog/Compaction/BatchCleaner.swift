@@ -8,6 +8,7 @@ internal import VarveRecords
 ///   it goes.
 /// - A tombstone stays until `delete.retention.ms` after the first compaction that met it; that
 ///   time is written into its batch, the delete horizon (KIP-534).
+/// - Records of aborted transactions go; the markers of transactions stay.
 /// - Of a producer's last batch at least the empty shell stays.
 ///
 /// REQUIRES: batches in order, from the log's first.
@@ -26,6 +27,7 @@ struct BatchCleaner {
     let deleteRetentionMilliseconds: Int64
     /// The last offset of each producer that is remembered.
     let lastOffsets: [Int64: Int64]
+    private var transactions: TransactionCleaning
 
     private(set) var recordsRemoved = 0
     /// Records that went because they had no key.
@@ -38,17 +40,19 @@ struct BatchCleaner {
 
     init(
         map: OffsetMap, end: Int64, now: Int64, deleteRetentionMilliseconds: Int64,
-        lastOffsets: [Int64: Int64]
+        lastOffsets: [Int64: Int64], transactions: TransactionCleaning
     ) {
         self.map = map
         self.end = end
         self.now = now
         self.deleteRetentionMilliseconds = deleteRetentionMilliseconds
         self.lastOffsets = lastOffsets
+        self.transactions = transactions
     }
 
     mutating func clean(_ header: RecordBatchHeader, _ batch: ByteSlice) -> Outcome {
         if header.baseOffset >= end { return .unchanged }
+        let isAborted = transactions.isAborted(header)
         if header.attributes.isControl { return .unchanged }
         let records: [Record]
         do throws(RecordError) {
@@ -61,6 +65,7 @@ struct BatchCleaner {
         kept.reserveCapacity(records.count)
         var keyless = 0
         for record in records {
+            if isAborted { continue }
             if record.key == nil, record.offset < end { keyless += 1 }
             guard stays(record, header) else { continue }
             if record.value == nil, record.offset < end { hasTombstone = true }

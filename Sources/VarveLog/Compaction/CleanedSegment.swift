@@ -17,7 +17,7 @@ struct CleanedSegment {
 
     private static let pieceBytes = 1 << 20
     /// The kinds of files that are written aside and renamed.
-    static let kinds: [SegmentName.Kind] = [.log, .index, .timeindex]
+    static let kinds: [SegmentName.Kind] = [.log, .index, .timeindex, .txnindex]
 
     static func aside(_ base: Int64, _ kind: SegmentName.Kind) -> String {
         SegmentName.file(base, kind) + ".tmp"
@@ -85,6 +85,15 @@ struct CleanedSegment {
         }
     }
 
+    private func writeAside<Entry>(
+        _ index: inout SparseIndex<Entry>, _ kind: SegmentName.Kind
+    ) throws(SystemError) {
+        let file = try disk.open(directory + "/" + Self.aside(segment.base, kind), .create)
+        try file.truncate(to: 0)
+        try index.write(to: file)
+        try file.syncData()
+    }
+
     /// Writes what is left and the indexes; all bytes are durable on return, their names are not.
     mutating func finish(_ group: [Segment]) throws(SystemError) {
         try flush()
@@ -94,16 +103,11 @@ struct CleanedSegment {
             group.map(\.firstAppendTime).filter { $0 >= 0 }.min() ?? -1
         segment.lastAppendTime = group.map(\.lastAppendTime).max() ?? -1
         segment.noteTime()
-        for kind in [SegmentName.Kind.index, .timeindex] {
-            let index = try disk.open(directory + "/" + Self.aside(segment.base, kind), .create)
-            try index.truncate(to: 0)
-            if kind == .index {
-                try segment.index.write(to: index)
-            } else {
-                try segment.timeIndex.write(to: index)
-            }
-            try index.syncData()
-        }
+        // Markers stay, and so does what the index says of them.
+        for entry in group.flatMap(\.transactions.entries) { segment.transactions.append(entry) }
+        try writeAside(&segment.index, .index)
+        try writeAside(&segment.timeIndex, .timeindex)
+        if !segment.transactions.isEmpty { try writeAside(&segment.transactions, .txnindex) }
         segment.isSealed = true
     }
 

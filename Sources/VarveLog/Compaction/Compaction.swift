@@ -75,6 +75,8 @@ extension PartitionLog {
         let generation: Int
         /// The last offset of each producer that is remembered.
         let lastOffsets: [Int64: Int64]
+        /// With records in the segments.
+        let aborted: [AbortedTransaction]
 
         /// The offset behind the last of the segments.
         var end: Int64 { segments[segments.count - 1].nextOffset }
@@ -87,14 +89,23 @@ extension PartitionLog {
             if let failure = failure(of: state) { throw failure }
             guard state.configuration.isCompacting else { return nil }
             let range = CompactionRange(
-                state, CompactionCheckpoint(firstDirtyOffset: firstDirty),
-                lastStableOffset: state.durable.end, now)
-            let segments = state.segments[..<range.count].prefix { $0.base < limit }
+                state, CompactionCheckpoint(firstDirtyOffset: firstDirty), now)
+            let count = state.segments[..<range.count].prefix { $0.base < limit }.count
+            guard count > 0 else { return nil }
+            // Also loads the index entries of aborted transactions, which go with their segments.
+            let aborted = try abortedTransactions(
+                from: state.segments[0].base, to: state.segments[count - 1].nextOffset, &state)
+            for index in 0..<count where !state.segments[index].transactions.isLoaded {
+                try loadIndexes(at: index, &state)
+            }
+            // One whose index had to be built anew waits until it is sealed again.
+            let segments = state.segments[..<count].prefix { $0.isSealed }
             guard !segments.isEmpty else { return nil }
             return CompactionPlan(
                 segments: Array(segments), firstDirtyOffset: range.firstDirtyOffset,
                 configuration: state.configuration, generation: state.generation,
-                lastOffsets: state.producers.lastOffsets(below: state.durable.end))
+                lastOffsets: state.producers.lastOffsets(below: state.durable.end),
+                aborted: aborted)
         }
     }
 

@@ -30,7 +30,8 @@ struct CompactionPass {
         var cleaner = BatchCleaner(
             map: map, end: end, now: now,
             deleteRetentionMilliseconds: plan.configuration.deleteRetentionMilliseconds,
-            lastOffsets: plan.lastOffsets)
+            lastOffsets: plan.lastOffsets,
+            transactions: TransactionCleaning(aborted: plan.aborted))
         for group in Self.groups(plan.segments.filter { $0.base < end }, plan.configuration) {
             let isDone = try log.rewriting.withLock { (_) throws(LogError) in
                 try clean(group, &cleaner, pace: pace, &result)
@@ -52,10 +53,12 @@ struct CompactionPass {
     private func fill(
         _ map: OffsetMap, pace: (Int) -> Bool, _ result: inout CompactionResult
     ) throws(LogError) -> Int64? {
+        var transactions = TransactionCleaning(aborted: plan.aborted)
         for segment in plan.segments where segment.nextOffset > plan.firstDirtyOffset {
             var full: Int64?
             let isWhole = try forEachBatch(of: segment, pace: pace, &result) { header, bytes in
-                guard header.lastOffset >= plan.firstDirtyOffset, !header.attributes.isControl
+                guard !transactions.isAborted(header), !header.attributes.isControl,
+                    header.lastOffset >= plan.firstDirtyOffset
                 else { return true }
                 full = note(bytes, in: map)
                 return full == nil

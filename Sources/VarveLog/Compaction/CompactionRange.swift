@@ -33,7 +33,7 @@ extension PartitionLog {
         let checkpoint = try compactionCheckpoint()
         return state.withLock { state -> CompactionNeed? in
             guard case .online = state.status, state.configuration.isCompacting else { return nil }
-            let range = CompactionRange(state, checkpoint, lastStableOffset: state.durable.end, now)
+            let range = CompactionRange(state, checkpoint, now)
             var need = CompactionNeed()
             for segment in state.segments[..<range.count] {
                 if segment.base < range.firstDirtyOffset {
@@ -91,9 +91,9 @@ struct CompactionRange {
     /// Closed, sealed segments up to the first that is damaged, younger than
     /// `min.compaction.lag.ms`, or has records of an open transaction.
     init(
-        _ state: PartitionLog.State, _ checkpoint: CompactionCheckpoint, lastStableOffset: Int64,
-        _ now: Int64
+        _ state: PartitionLog.State, _ checkpoint: CompactionCheckpoint, _ now: Int64
     ) {
+        let lastStableOffset = state.lastStableOffset
         firstDirtyOffset = max(checkpoint.firstDirtyOffset, state.segments[0].base)
         let lag = state.configuration.minCompactionLagMilliseconds
         let usesRecordTime = state.configuration.retentionUsesRecordTime
@@ -105,7 +105,7 @@ struct CompactionRange {
                 ? segment.maxTimestamp : segment.lastAppendTime
             guard segment.isSealed, !segment.isSuspect, segment.exists,
                 segment.base < state.durable.segmentBase,
-                next <= min(state.durable.end, lastStableOffset),
+                next <= lastStableOffset,
                 lag == 0 || now - time >= lag
             else { break }
             count += 1

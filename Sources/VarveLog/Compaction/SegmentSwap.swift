@@ -5,7 +5,7 @@ internal import VarvePlatform
 ///
 /// 1. `X.log.tmp` and its indexes are written and synced, and the directory.
 /// 2. `X.swap` is written aside, synced, renamed, and the directory synced.
-/// 3. These `.tmp` files are renamed to `X.log`, `X.index`, `X.timeindex`; directory synced.
+/// 3. These `.tmp` files are renamed to `X.log` and so on; directory synced.
 /// 4. The other old segments' files go, and the old seal; directory synced.
 /// 5. `X.swap` becomes `X.seal`; directory synced.
 ///
