@@ -156,10 +156,7 @@ extension PartitionLog {
         guard var (patient, segment) = found else { return nil }
         // A copy's indexes: what is only looked through need not stay in memory.
         do throws(SystemError) {
-            patient.hasIndexes = try segment.index.load(from: store.disk, segment.path(.index))
-            if try !segment.timeIndex.load(from: store.disk, segment.path(.timeindex)) {
-                patient.hasIndexes = false
-            }
+            patient.hasIndexes = try segment.loadIndexes(from: store.disk)
         } catch {
             throw .io(error)
         }
@@ -187,7 +184,7 @@ extension PartitionLog {
                     expected: patient.base, limit: patient.limit,
                     end: finding.missing == 0 ? patient.limit : nil, index: patient.offsets,
                     base: patient.base)
-            ) { header, position in
+            ) { header, position, _ in
                 finding.fresh.byteCount = position
                 finding.fresh.note(header, appendTime: -1, indexIntervalBytes: interval)
                 check.note(header, position)
@@ -218,11 +215,16 @@ extension PartitionLog {
         var times = TimeIndex(
             writtenCount: patient.summary.timeIndexCount,
             checksum: patient.summary.timeIndexChecksum)
-        for kind in [SegmentName.Kind.index, .timeindex] where try disk.entry(path(kind)) != nil {
+        var transactions = TransactionIndex(
+            writtenCount: patient.summary.transactionCount,
+            checksum: patient.summary.transactionChecksum)
+        for kind in [SegmentName.Kind.index, .timeindex, .txnindex]
+        where try disk.entry(path(kind)) != nil {
             try disk.open(path(kind), .read).dropCache()
         }
         let isIndexRight = try index.load(from: disk, path(.index))
-        return try times.load(from: disk, path(.timeindex)) && isIndexRight
+        let isTimeRight = try times.load(from: disk, path(.timeindex))
+        return try transactions.load(from: disk, path(.txnindex)) && isIndexRight && isTimeRight
     }
 
     // MARK: Mend
@@ -240,6 +242,7 @@ extension PartitionLog {
             if !error.isOnlyFull { poison(.io(error)) }
             throw LogError(error)
         }
+        let aborted = try abortedTransactions(of: patient)
         let size = patient.byteCount - finding.missing
         var gaps: [Range<Int64>] = []
         var keptEnd = size
@@ -264,11 +267,26 @@ extension PartitionLog {
                 try exchange(patient, with: nil, finding.fresh)
             } else {
                 let replacement = try repair.copy(patient.file, without: gaps, size: keptEnd)
-                try exchange(
-                    patient, with: replacement, try readBack(replacement, patient.limit))
+                var fresh = try readBack(replacement, patient.limit)
+                for transaction in aborted { fresh.transactions.append(transaction) }
+                try exchange(patient, with: replacement, fresh)
             }
         } catch {
             throw LogError(error)
+        }
+    }
+
+    /// The aborted transactions whose markers stand, or stood, in the segment: damage to a marker
+    /// must not make their records count. From the log where the index of them is damaged.
+    private func abortedTransactions(
+        of patient: Patient
+    ) throws(LogError) -> [AbortedTransaction] {
+        try state.withLock { (state) throws(LogError) in
+            guard let index = state.segments.firstIndex(where: { $0.base == patient.base }) else {
+                return []
+            }
+            try loadIndexes(at: index, &state)
+            return state.segments[index].transactions.entries
         }
     }
 
@@ -283,7 +301,7 @@ extension PartitionLog {
         try scan.run(
             replacement.file, from: 0, size: replacement.byteCount, expecting: replacement.base,
             below: limit
-        ) { header, _ in
+        ) { header, _, _ in
             fresh.note(header, appendTime: -1, indexIntervalBytes: interval)
         }
         guard scan.invalid.isEmpty, scan.repairs.isEmpty else {

@@ -155,7 +155,7 @@ extension PartitionLog {
             guard index >= 0, state.segments[index].base == place.segmentBase,
                 state.segments[index].revision == place.revision
             else { return nil }
-            try loadIndexes(of: &state.segments[index], state.configuration)
+            try loadIndexes(at: index, &state)
             return state.segments[index].index.relativeLastOffset(at: position)
                 .map { place.segmentBase + $0 }
         }

@@ -115,11 +115,19 @@ struct Recovery {
         }
         let kept = Set(bases)
         for (base, kind) in all where kind != .log && !kept.contains(base) {
-            if kind == .producers && base >= mark?.durableEnd ?? 0 { continue }
+            if kind == .producers, try isProducersNeeded(base, bases) { continue }
             let name = SegmentName.file(base, kind)
             if try disk.entry(directory + "/" + name) != nil { try remove(name) }
         }
         return bases
+    }
+
+    /// Whether the producer state at `offset`, where no segment begins, belongs to the mark, or to
+    /// a seal: the segment behind that one may be lost.
+    private func isProducersNeeded(_ offset: Int64, _ bases: [Int64]) throws(SystemError) -> Bool {
+        if offset >= mark?.durableEnd ?? 0 { return true }
+        guard let before = bases.last(where: { $0 < offset }) else { return false }
+        return try readSeal(before)?.nextOffset == offset
     }
 
     private mutating func remove(_ name: String) throws(SystemError) {

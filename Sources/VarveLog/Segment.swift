@@ -155,6 +155,7 @@ struct Segment: Sendable {
         isSealed = false
         isSuspect = false
         guard hasNewFile else { return }
+        transactions = fresh.transactions
         revision += 1
         closeFile()
     }

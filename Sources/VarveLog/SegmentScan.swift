@@ -17,6 +17,10 @@ struct SegmentScan {
         /// The offset it must have had: the one between its neighbours', or the index's.
         let baseOffset: Int64
         let batchLength: Int32
+        /// Whether the offset was wrong; else only the epoch was.
+        let isOffsetWrong: Bool
+        /// The leader epoch that stands there.
+        let epoch: Int32
     }
 
     /// What the scan may hold offsets against, beside each other.
@@ -56,7 +60,7 @@ struct SegmentScan {
 
     mutating func run(
         _ file: any DiskFile, from start: Int64, size: Int64, _ bounds: Bounds,
-        _ body: (RecordBatchHeader, Int64) -> Void
+        _ body: (RecordBatchHeader, Int64, TransactionMarker?) -> Void
     ) throws(SystemError) {
         self.bounds = bounds
         try BatchScanner.withWindow { (window) throws(SystemError) in
@@ -115,7 +119,9 @@ struct SegmentScan {
             repairs.append(
                 Repair(
                     position: position, baseOffset: right.baseOffset,
-                    batchLength: header.batchLength))
+                    batchLength: header.batchLength,
+                    isOffsetWrong: right.baseOffset != header.baseOffset,
+                    epoch: header.partitionLeaderEpoch))
         }
         return right
     }

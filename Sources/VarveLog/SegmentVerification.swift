@@ -145,8 +145,6 @@ struct SegmentVerification {
         var nextOffset: Int64
         var maxTimestamp: Int64 = -1
         var offsetOfMaxTimestamp: Int64 = -1
-        var firstOdd: (position: Int64, epoch: Int32)?
-        var oddCount = 0
     }
 
     private mutating func scan(
@@ -174,13 +172,6 @@ struct SegmentVerification {
             if header.maxTimestamp > result.maxTimestamp {
                 result.maxTimestamp = header.maxTimestamp
                 result.offsetOfMaxTimestamp = header.lastOffset
-            }
-            // Varve writes 0; what clients build has -1 (NO_PARTITION_LEADER_EPOCH).
-            if header.partitionLeaderEpoch != 0 && header.partitionLeaderEpoch != -1 {
-                result.oddCount += 1
-                if result.firstOdd == nil {
-                    result.firstOdd = (position, header.partitionLeaderEpoch)
-                }
             }
             if failure == nil, options.readsRecords {
                 do throws(SystemError) {
@@ -216,7 +207,7 @@ struct SegmentVerification {
     // MARK: Judgement
 
     private mutating func judge(_ result: Result, size: Int64, _ summary: SegmentSummary?) {
-        for repair in result.scan.repairs {
+        for repair in result.scan.repairs where repair.isOffsetWrong {
             findings.append(
                 Finding(
                     .offsetDamaged, logPath, position: repair.position, byteCount: 8,
@@ -253,12 +244,14 @@ struct SegmentVerification {
                     .segmentExtended, logPath, position: expected, byteCount: size - expected,
                     "the seal knows \(expected) bytes, the file has \(size)"))
         }
-        if let odd = result.firstOdd {
+        // Varve writes 0; what clients build has -1 (NO_PARTITION_LEADER_EPOCH).
+        let odd = result.scan.repairs.filter { $0.epoch != 0 && $0.epoch != -1 }
+        if let first = odd.first {
             findings.append(
                 Finding(
-                    .epochDamaged, logPath, position: odd.position + 12, byteCount: 4,
-                    "leader epoch \(odd.epoch) instead of 0"
-                        + (result.oddCount > 1 ? ", and so in \(result.oddCount) batches" : "")))
+                    .epochDamaged, logPath, position: first.position + 12, byteCount: 4,
+                    "leader epoch \(first.epoch) instead of 0"
+                        + (odd.count > 1 ? ", and so in \(odd.count) batches" : "")))
         }
     }
 
