@@ -235,6 +235,30 @@ def test_a_directory_in_use_is_verified_but_not_repaired(make_broker):
     broker.assert_alive()
 
 
+def test_a_running_broker_mends_its_own_damage_on_command(make_broker):
+    broker = make_broker({"log.segment.bytes": "30000"})
+    create_topic(broker.bootstrap, "hurt", 1)
+    events = varied(200, seed=5, headers=False)[:90]
+    for start in range(0, 90, 10):
+        KafkaPython.write(broker.bootstrap, "hurt", events[start:start + 10])
+    data, http = broker.directory / "data", f"127.0.0.1:{broker.http_port}"
+    assert "nothing to repair" in varve("log", "repair", "--data", data, "--http", http)
+    target = segments(data / "topics/hurt/0")[0]
+    place = list(batches(target.data))[1][0]
+    damage(target.path, place + 70)
+    before = target.path.read_bytes()
+    planned = varve("log", "repair", "--data", data, "--http", http, status=1)
+    assert planned.startswith("batch-damaged") and target.path.read_bytes() == before
+    done = varve("log", "repair", "--data", data, "--http", http, "--execute")
+    assert "corruption" in done and "1 damaged range set aside" in done
+    assert len(list((data / "quarantine").glob("*.bytes"))) == 1
+    report = verify(data)
+    assert report["clean"] and report["running"] and len(report["quarantine"]) == 1
+    assert 0 < len(KafkaPython.read(broker.bootstrap, "hurt")) < 90
+    broker.stop()
+    assert verify(data)["clean"]
+
+
 def test_verifying_beside_a_loaded_broker_never_raises_a_false_alarm(make_broker):
     broker = make_broker({
         "log.segment.bytes": "20000", "log.retention.ms": "1500",
