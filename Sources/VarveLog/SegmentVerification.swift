@@ -51,11 +51,15 @@ struct SegmentVerification {
         if options.isRunning, isMarks, let own = ownMark { end = min(size, own.byteCount) }
         if options.dropsCache { try file.dropCache() }
         let check = try readIndexes(summary)
+        let aborted = try readIndex(
+            .txnindex, .transactionIndexDamaged, count: summary?.transactionCount ?? 0,
+            checksum: summary?.transactionChecksum ?? 0, of: AbortedTransaction.self)
         let scan = try scan(file, to: end, check)
         if options.dropsCache { try file.dropCache() }
         judge(scan, size: end, summary)
         if !findings.contains(where: { $0.path == logPath && $0.kind != .epochDamaged }) {
             compare(scan, summary)
+            if summary != nil { compare(scan.aborts, aborted) }
         }
         try checkProducers(summary)
     }
@@ -103,7 +107,8 @@ struct SegmentVerification {
     }
 
     private mutating func readIndex<Entry: IndexEntry>(
-        _ kind: SegmentName.Kind, _ finding: Finding.Kind, count: Int, checksum: UInt32
+        _ kind: SegmentName.Kind, _ finding: Finding.Kind, count: Int, checksum: UInt32,
+        of type: Entry.Type = Entry.self
     ) throws(SystemError) -> [Entry] {
         guard count > 0 else { return [] }
         let path = files.path(base, kind)
@@ -145,6 +150,8 @@ struct SegmentVerification {
         var nextOffset: Int64
         var maxTimestamp: Int64 = -1
         var offsetOfMaxTimestamp: Int64 = -1
+        /// Offset and producer of each marker that ends a transaction by abort.
+        var aborts: [(offset: Int64, producerID: Int64)] = []
     }
 
     private mutating func scan(
@@ -162,8 +169,12 @@ struct SegmentVerification {
         try result.scan.run(
             file, from: 0, size: end, expecting: base, below: nextBase ?? Int64.max,
             endingAt: nextBase ?? mark?.durableEnd
-        ) { header, position, _ in
+        ) { header, position, marker in
             batchCount += 1
+            // Compaction may have emptied the batch of a marker.
+            if header.attributes.isControl, marker?.isCommit != true {
+                result.aborts.append((header.lastOffset, header.producerID))
+            }
             if header.baseOffset > result.nextOffset {
                 gaps.append(result.nextOffset..<header.baseOffset)
             }
@@ -314,6 +325,30 @@ struct SegmentVerification {
                     "it says the newest timestamp is \(summary.maxTimestamp) at offset "
                         + "\(summary.offsetOfMaxTimestamp), the log \(result.maxTimestamp) at "
                         + "\(result.offsetOfMaxTimestamp)"))
+        }
+    }
+
+    /// An entry must be of an abort marker that the log has. (A marker of a transaction without
+    /// records has no entry.)
+    private mutating func compare(
+        _ aborts: [(offset: Int64, producerID: Int64)], _ entries: [AbortedTransaction]
+    ) {
+        let producers = Dictionary(aborts.map { ($0.offset, $0.producerID) }) { first, _ in first }
+        var earlier: AbortedTransaction?
+        for (number, entry) in entries.enumerated() {
+            defer { earlier = entry }
+            guard producers[entry.lastOffset] == entry.producerID,
+                entry.firstOffset < entry.lastOffset, earlier.map(entry.follows) ?? true
+            else {
+                note(
+                    IndexComparison.Wrong(
+                        position: Int64(number * AbortedTransaction.byteCount),
+                        reason: "entry \(number) (producer \(entry.producerID), offsets "
+                            + "\(entry.firstOffset) to \(entry.lastOffset)) is of no abort "
+                            + "marker there"),
+                    .transactionIndexDamaged, .txnindex)
+                return
+            }
         }
     }
 

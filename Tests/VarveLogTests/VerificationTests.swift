@@ -367,6 +367,53 @@ import VarveSimulation
         #expect(report.isClean && report.batchCount == 5 && report.recordCount == 15)
     }
 
+    @Test func aTransactionIndexIsHeldAgainstItsMarkers() throws {
+        func aborted() throws -> LogFixture {
+            var fixture = try LogFixture()
+            let log = try fixture.partition()
+            for producer: Int64 in 1...3 {
+                _ = try log.append(
+                    Batches.transactional("in one", producer: producer, sequence: 0),
+                    now: fixture.now)
+                _ = try log.appendMarker(
+                    TransactionMarker(isCommit: producer == 2, coordinatorEpoch: 0),
+                    producerID: producer, epoch: 0, now: fixture.now)
+            }
+            fixture.directory.commitNow()
+            try fixture.directory.close(now: fixture.now)
+            fixture.disk.kill()
+            return fixture
+        }
+        let good = try aborted()
+        let path = good.path(0, "txnindex")
+        #expect(try verify(good.disk).isClean)
+        let bytes = try #require(good.disk.contents(path))
+        #expect(bytes.count == 68)
+        let dump = try LogDumpTests.lines(good.disk, [path])
+        #expect(
+            dump.dropFirst()
+                == [
+                    "version: 0 producerId: 1 firstOffset: 0 lastOffset: 1 lastStableOffset: 2",
+                    "version: 0 producerId: 3 firstOffset: 4 lastOffset: 5 lastStableOffset: 6",
+                ])
+        for change in 0..<5 {
+            let fixture = try aborted()
+            var bad = bytes
+            switch change {
+            case 0: fixture.disk.erase(path)
+            case 1: bad.removeLast(5)
+            case 2: bad = []
+            default: bad[9] ^= 1
+            }
+            if change > 0 { fixture.disk.setContents(path, bad) }
+            if change == 4 { fixture.vouch(forTransactions: bad) }
+            for isRunning in [false, true] {
+                let report = try verify(fixture.disk) { $0.isRunning = isRunning }
+                #expect(report.findings.map(\.kind) == [.transactionIndexDamaged])
+            }
+        }
+    }
+
     @Test func whatAnUncleanStopLeavesIsANoticeAndNothingWhileRunning() throws {
         var fixture = try LogFixture()
         _ = try fixture.partition()
@@ -460,6 +507,24 @@ import VarveSimulation
 }
 
 extension LogFixture {
+    /// Makes the mark say of the .txnindex file that it should be as it is.
+    func vouch(forTransactions bytes: [UInt8]) {
+        let mark = "/data/topics/events/0/durable"
+        var slots = disk.contents(mark)!
+        for slot in [0, 512] where slots[slot] != 0 {
+            // See DurableMark and SegmentSummary.
+            for (position, checked) in [(120, bytes[...]), (144, nil)] as [(Int, ArraySlice?)] {
+                let sum = (checked ?? slots[slot..<slot + 144]).withUnsafeBytes {
+                    CRC32C.checksum($0)
+                }
+                withUnsafeBytes(of: sum.bigEndian) {
+                    slots.replaceSubrange(slot + position..<slot + position + 4, with: $0)
+                }
+            }
+        }
+        disk.setContents(mark, slots)
+    }
+
     /// Changes one byte of an index and makes checksums and seal right again: what a broker with
     /// a mistake in it would write.
     func forge(_ suffix: String, byte: Int) {
