@@ -63,9 +63,10 @@ struct ProducerState: Sendable {
     var firstOpenOffset: Int64? { openTransactions.first?.firstOffset }
 
     /// The last offset before `end` of each producer, by its id: where what lies behind `end` is
-    /// lost to a power cut, it is the one to go on from.
-    func lastOffsets(below end: Int64) -> [Int64: Int64] {
-        producers.compactMapValues { producer in
+    /// lost to a power cut, it is the one to go on from. Nil where all batches that are remembered
+    /// lie behind: which one it is before `end` is not known then.
+    func lastOffsets(below end: Int64) -> [Int64: Int64?] {
+        producers.mapValues { producer in
             producer.batches.last { $0.lastOffset < end }?.lastOffset
         }
     }

@@ -26,7 +26,7 @@ struct BatchCleaner {
     let now: Int64
     let deleteRetentionMilliseconds: Int64
     /// The last offset of each producer that is remembered.
-    let lastOffsets: [Int64: Int64]
+    let lastOffsets: [Int64: Int64?]
     private var transactions: TransactionCleaning
 
     private(set) var recordsRemoved = 0
@@ -40,7 +40,7 @@ struct BatchCleaner {
 
     init(
         map: OffsetMap, end: Int64, now: Int64, deleteRetentionMilliseconds: Int64,
-        lastOffsets: [Int64: Int64], transactions: TransactionCleaning
+        lastOffsets: [Int64: Int64?], transactions: TransactionCleaning
     ) {
         self.map = map
         self.end = end
@@ -74,9 +74,7 @@ struct BatchCleaner {
         if kept.isEmpty {
             recordsRemoved += records.count
             keylessRemoved += keyless
-            guard header.hasProducer, lastOffsets[header.producerID] == header.lastOffset else {
-                return .removed
-            }
+            guard header.hasProducer, mayBeLast(header) else { return .removed }
             return records.isEmpty ? .unchanged : .rewritten(RecordBatch.emptied(header))
         }
         var horizon = header.deleteHorizon
@@ -106,6 +104,15 @@ struct BatchCleaner {
         // Where an earlier batch could not be read, its records of this key may still be there,
         // and without the tombstone they would come back.
         return now < horizon || unreadableBatches > 0
+    }
+
+    /// Whether the producer may have to go on from this batch. Where its last durable batch is not
+    /// known, from any: the next compaction knows more.
+    private func mayBeLast(_ header: RecordBatchHeader) -> Bool {
+        switch lastOffsets[header.producerID] {
+        case .none: false
+        case .some(let last): last == nil || last == header.lastOffset
+        }
     }
 
     private mutating func cannotRead() -> Outcome {

@@ -74,7 +74,7 @@ extension PartitionLog {
         let configuration: TopicConfiguration
         let generation: Int
         /// The last offset of each producer that is remembered.
-        let lastOffsets: [Int64: Int64]
+        let lastOffsets: [Int64: Int64?]
         /// With records in the segments.
         let aborted: [AbortedTransaction]
 
