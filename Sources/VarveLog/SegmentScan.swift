@@ -67,10 +67,12 @@ struct SegmentScan {
             var scanner = BatchScanner(file: file, size: size, window: window)
             var position = start
             var next = bounds.expected
+            var isBehindDamage = false
             while position < size {
                 if let found = try scanner.batch(at: position),
-                    let header = try fitting(found, position, next, &scanner)
+                    let header = try fitting(found, position, next, isBehindDamage, &scanner)
                 {
+                    isBehindDamage = false
                     body(header, position, try scanner.marker(at: position, header))
                     next = header.nextOffset
                     position += Int64(header.totalByteCount)
@@ -85,6 +87,7 @@ struct SegmentScan {
                         range: position..<(resume ?? size), firstOffset: next,
                         nextOffset: offset))
                 position = resume ?? size
+                isBehindDamage = true
             }
         }
         bytesRead += size - start
@@ -94,7 +97,7 @@ struct SegmentScan {
     /// batch is legal (compaction, damage set aside), unless the index, or the batch behind it,
     /// says that there is none.
     private mutating func fitting(
-        _ header: RecordBatchHeader, _ position: Int64, _ next: Int64,
+        _ header: RecordBatchHeader, _ position: Int64, _ next: Int64, _ isBehindDamage: Bool,
         _ scanner: inout BatchScanner
     ) throws(SystemError) -> RecordBatchHeader? {
         var right = header
@@ -105,13 +108,23 @@ struct SegmentScan {
             isKnown = base >= next && known < bounds.limit
             if isKnown { right.baseOffset = base }
         }
-        if !isKnown, right.baseOffset != next {
-            let after = next &+ Int64(header.lastOffsetDelta) &+ 1
+        if !isKnown, right.baseOffset != next || isBehindDamage {
+            let count = Int64(header.lastOffsetDelta) &+ 1
+            let after = next &+ count
             let behind = position + Int64(header.totalByteCount)
             let following =
                 behind == scanner.size
                 ? bounds.end : try scanner.batch(at: behind).map(\.baseOffset)
-            if following == after, after <= bounds.limit { right.baseOffset = next }
+            if following == after, after <= bounds.limit {
+                right.baseOffset = next
+            } else if right.baseOffset == next {
+                // What was damaged had at least this offset: the batch behind it lost its own,
+                // zeroed with the sector that its first bytes lay in.
+                guard behind < scanner.size, let following, following &- count > next else {
+                    return nil
+                }
+                right.baseOffset = following &- count
+            }
         }
         guard right.baseOffset >= next, right.nextOffset > next, right.nextOffset <= bounds.limit
         else { return nil }
