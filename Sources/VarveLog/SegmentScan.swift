@@ -8,7 +8,7 @@ struct SegmentScan {
         /// The offset after the last valid batch before the range.
         let firstOffset: Int64
         /// The offset of the first valid batch behind it; nil where there is none.
-        let nextOffset: Int64?
+        fileprivate(set) var nextOffset: Int64?
     }
 
     /// A batch with a good checksum whose offset or epoch, which that does not cover, was damaged.
@@ -72,7 +72,10 @@ struct SegmentScan {
                 if let found = try scanner.batch(at: position),
                     let header = try fitting(found, position, next, isBehindDamage, &scanner)
                 {
-                    isBehindDamage = false
+                    if isBehindDamage {
+                        invalid[invalid.count - 1].nextOffset = header.baseOffset
+                        isBehindDamage = false
+                    }
                     body(header, position, try scanner.marker(at: position, header))
                     next = header.nextOffset
                     position += Int64(header.totalByteCount)
