@@ -147,6 +147,11 @@ extension PartitionLog {
         state.withLock { $0.configuration = configuration }
     }
 
+    /// Whether the topic's files are about to go: what fails for that is nobody's concern.
+    func expectDeletion(_ isLeaving: Bool) {
+        state.withLock { $0.isLeaving = isLeaving }
+    }
+
     /// The topic is deleted: nothing is taken or served any more.
     func delete() {
         // Not while files are written behind: a topic made anew has the same paths.

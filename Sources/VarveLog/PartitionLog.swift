@@ -68,6 +68,8 @@ package final class PartitionLog: Sendable {
         var waiters: [Waiter] = []
         /// Appends are refused, because the log is about to be closed or verified.
         var isClosing = false
+        /// The topic is being deleted: its files may be gone already.
+        var isLeaving = false
         /// Counts recoveries, so that a commit from before one cannot speak for what is after.
         var generation = 0
         /// A segment's name is not durable yet.
@@ -162,9 +164,10 @@ package final class PartitionLog: Sendable {
     func poison(_ error: LogError) {
         stop(as: .offline(error), error: .poisoned(path: directory, cause: "\(error)"))
         // A deleted topic's files are gone, and with them the reason to complain.
-        guard state.withLock({ if case .offline = $0.status { true } else { false } }) else {
-            return
+        let isOfNote = state.withLock { state in
+            if case .offline = state.status { !state.isLeaving } else { false }
         }
+        guard isOfNote else { return }
         store.logger?.error(
             "partition offline",
             ["topic": topic, "partition": partition, "cause": "\(error)"])

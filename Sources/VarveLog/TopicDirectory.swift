@@ -91,15 +91,20 @@ enum TopicDirectory {
     static func markDeleted(
         _ topic: Topic, in topics: String, store: LogStore
     ) throws(LogError) {
+        for partition in topic.partitions { partition.expectDeletion(true) }
         do throws(SystemError) {
             try store.disk.rename(topic.directory, to: deletedPath(topic, in: topics))
         } catch {
+            for partition in topic.partitions { partition.expectDeletion(false) }
             throw LogError(error)
         }
         do throws(SystemError) {
             try store.disk.syncDirectory(topics)
         } catch {
-            for partition in topic.partitions { partition.poison(.io(error)) }
+            for partition in topic.partitions {
+                partition.expectDeletion(false)
+                partition.poison(.io(error))
+            }
             throw LogError(error)
         }
     }

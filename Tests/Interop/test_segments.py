@@ -302,9 +302,12 @@ def test_verifying_beside_a_loaded_broker_never_raises_a_false_alarm(make_broker
     threads.append(threading.Thread(target=churn))
     for thread in threads:
         thread.start()
-    alarms, reads, bases = [], 0, set()
+    alarms, reads, bases, rounds = [], 0, set(), 0
+    # Until retention has been at work too, however fast the machine verifies.
+    deadline = time.monotonic() + 120
     try:
-        for _ in range(VERIFICATIONS):
+        while rounds < VERIFICATIONS or (len(bases) <= 2 and time.monotonic() < deadline):
+            rounds += 1
             result = subprocess.run(
                 [str(BINARY), "log", "verify", "--data", str(data), "--json"],
                 capture_output=True, timeout=120)
@@ -320,6 +323,8 @@ def test_verifying_beside_a_loaded_broker_never_raises_a_false_alarm(make_broker
             thread.join(30)
     assert not failures and not alarms
     assert reads > VERIFICATIONS and len(bases) > 2, "retention was at work meanwhile"
+    # Topics come and go under load, and that is no failure either.
+    assert "partition offline" not in broker.log_path.read_text()
     # And what is really damaged below the mark is found, while the broker runs.
     time.sleep(0.5)
     broker.stop()
