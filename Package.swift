@@ -100,7 +100,8 @@ let package = Package(
             path: "Tests/varve-proof", swiftSettings: strict),
         tests("VarvePlatform", ["VarveSimulation"]),
         tests("VarveRecords", ["VarvePlatform", "VarveSimulation"]),
-        tests("VarveLog", ["VarvePlatform", "VarveRecords", "VarveSimulation"]),
+        tests(
+            "VarveLog", ["VarvePlatform", "VarveRecords", "VarveSimulation", "VarveProof"]),
         tests("VarveProof", ["VarvePlatform", "VarveLog", "VarveSimulation", "varve-proof"]),
         tests("VarveWire", ["VarvePlatform", "VarveRecords", "VarveSimulation"]),
         tests(

@@ -6,37 +6,30 @@ internal import VarvePlatform
 /// requests nor sessions wait for it.
 ///
 /// What fails for one partition is reported and tried again later; the others go on.
-final class CompactionThread: @unchecked Sendable {
-    // SAFETY: `isStopping` is a lock; `thread` is set in init and only joined after.
-    private let isStopping = Lock(false)
-    private var thread: NamedThread?
+struct CompactionThread: Sendable {
+    private let loop: BackgroundLoop?
 
     init(_ broker: BrokerState) {
-        guard broker.settings.boolean("log.cleaner.enable") else { return }
-        thread = NamedThread("varve-compact") { [isStopping] in
-            var round = CompactionRound(broker: broker, isStopping: isStopping)
-            while isStopping.wait(
-                timeoutMilliseconds: broker.settings.integer("log.cleaner.backoff.ms"),
-                { $0 ? true : nil }) == nil
-            {
+        guard broker.settings.boolean("log.cleaner.enable") else {
+            loop = nil
+            return
+        }
+        loop = BackgroundLoop("varve-compact") { stopping in
+            var round = CompactionRound(broker: broker, stopping: stopping)
+            while !stopping.comes(within: broker.settings.integer("log.cleaner.backoff.ms")) {
                 round.run()
             }
         }
     }
 
     /// Ends what runs within one batch; its segment stays the old one.
-    func stop() {
-        isStopping.withLock { $0 = true }
-        isStopping.signal()
-        thread?.join()
-        thread = nil
-    }
+    func stop() { loop?.stop() }
 }
 
 /// One look at all partitions.
 private struct CompactionRound {
     let broker: BrokerState
-    let isStopping: Lock<Bool>
+    let stopping: BackgroundLoop.Stopping
     /// Partitions that failed, and when they are tried again; by directory and number.
     private var failed: [String: Int64] = [:]
 
@@ -48,9 +41,9 @@ private struct CompactionRound {
         let need: CompactionNeed
     }
 
-    init(broker: BrokerState, isStopping: Lock<Bool>) {
+    init(broker: BrokerState, stopping: BackgroundLoop.Stopping) {
         self.broker = broker
-        self.isStopping = isStopping
+        self.stopping = stopping
     }
 
     mutating func run() {
@@ -71,7 +64,7 @@ private struct CompactionRound {
                 ? left.need.isOverdue : left.need.dirtyRatio > right.need.dirtyRatio
         }
         for candidate in candidates {
-            if isStopping.withLock({ $0 }) { return }
+            if stopping.hasCome { return }
             compact(candidate.log)
         }
         broker.metrics.compactionFailing.set(failed.count)
@@ -91,7 +84,7 @@ private struct CompactionRound {
     private mutating func compact(_ log: PartitionLog) {
         let pace = CompactionPace(
             bytesPerSecond: broker.settings.number("log.cleaner.io.max.bytes.per.second"),
-            clock: broker.clock, isStopping: isStopping)
+            clock: broker.clock, stopping: stopping)
         let metrics = broker.metrics
         let began = broker.clock.monotonicMilliseconds()
         do throws(LogError) {
@@ -149,7 +142,7 @@ private struct CompactionRound {
 private final class CompactionPace {
     private let bytesPerSecond: Double
     private let clock: any Clock
-    private let isStopping: Lock<Bool>
+    private let stopping: BackgroundLoop.Stopping
     private let began: Int64
     private var bytes: Double = 0
     private var bytesUnlooked = 0
@@ -157,24 +150,22 @@ private final class CompactionPace {
     /// So many bytes pass between two looks at the clock.
     private static let lookBytes = 256 << 10
 
-    init(bytesPerSecond: Double, clock: any Clock, isStopping: Lock<Bool>) {
+    init(bytesPerSecond: Double, clock: any Clock, stopping: BackgroundLoop.Stopping) {
         self.bytesPerSecond = bytesPerSecond
         self.clock = clock
-        self.isStopping = isStopping
+        self.stopping = stopping
         began = clock.monotonicMilliseconds()
     }
 
     /// Waits as long as the rate asks for; false when the broker stops.
     func allows(_ count: Int) -> Bool {
         bytesUnlooked += count
-        guard bytesUnlooked >= Self.lookBytes else { return !isStopping.withLock { $0 } }
+        guard bytesUnlooked >= Self.lookBytes else { return !stopping.hasCome }
         bytes += Double(bytesUnlooked)
         bytesUnlooked = 0
         let due = bytes / bytesPerSecond * 1000
         let wait = due - Double(clock.monotonicMilliseconds() - began)
-        guard wait >= 1 else { return !isStopping.withLock { $0 } }
-        let isEnding = isStopping.wait(
-            timeoutMilliseconds: Int64(min(wait, 60_000)), { $0 ? true : nil })
-        return isEnding == nil
+        guard wait >= 1 else { return !stopping.hasCome }
+        return !stopping.comes(within: Int64(min(wait, 60_000)))
     }
 }

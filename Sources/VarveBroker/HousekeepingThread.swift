@@ -3,16 +3,14 @@ internal import VarvePlatform
 
 /// Wakes ten times a second for what happens by time alone: sessions of group members, segments
 /// to roll, segments to delete, partitions to reopen.
-final class HousekeepingThread: @unchecked Sendable {
-    // SAFETY: `isStopping` is a lock; `thread` is set in init and only joined after.
+struct HousekeepingThread: Sendable {
     static let tickMilliseconds: Int64 = 100
     private static let logTickMilliseconds: Int64 = 1000
 
-    private let isStopping = Lock(false)
-    private var thread: NamedThread?
+    private let loop: BackgroundLoop
 
     init(_ broker: BrokerState) {
-        thread = NamedThread("varve-house") { [isStopping] in
+        loop = BackgroundLoop("varve-house") { stopping in
             let start = broker.clock.monotonicMilliseconds()
             let retentionInterval = broker.settings.integer("log.retention.check.interval.ms")
             var nextLogTick = start + Self.logTickMilliseconds
@@ -22,9 +20,7 @@ final class HousekeepingThread: @unchecked Sendable {
             let isReopening = Lock(false)
             let reloadInterval = broker.settings.integer("varve.ssl.reload.interval.ms")
             var nextReload = start + reloadInterval
-            while isStopping.wait(
-                timeoutMilliseconds: Self.tickMilliseconds, { $0 ? true : nil }) == nil
-            {
+            while !stopping.comes(within: Self.tickMilliseconds) {
                 let now = broker.clock.monotonicMilliseconds()
                 let wall = broker.clock.wallMilliseconds()
                 broker.groups.tick(at: GroupTime(monotonic: now, wall: wall))
@@ -49,12 +45,7 @@ final class HousekeepingThread: @unchecked Sendable {
         }
     }
 
-    func stop() {
-        isStopping.withLock { $0 = true }
-        isStopping.signal()
-        thread?.join()
-        thread = nil
-    }
+    func stop() { loop.stop() }
 
     private static func applyRetention(_ broker: BrokerState, now: Int64) {
         for action in broker.directory.applyRetention(now: now) {

@@ -3,28 +3,24 @@ internal import VarvePlatform
 
 /// The thread that keeps the disk honest: heals what reads found damaged, soon after they did, and
 /// walks the closed segments at a bounded rate.
-final class ScrubThread: @unchecked Sendable {
-    // SAFETY: `isStopping` is a lock; `thread` is set in init and only joined after.
+struct ScrubThread: Sendable {
     static let rateSetting = "varve.scrub.bytes.per.second"
     static let intervalSetting = "varve.scrub.interval.hours"
     /// How soon damage that a read found is healed, and the length of a scrubber's step.
     static let stepMilliseconds: Int64 = 100
 
-    private let isStopping = Lock(false)
-    private var thread: NamedThread?
+    private let loop: BackgroundLoop
 
     init(_ broker: BrokerState) {
         let rate = broker.settings.integer(Self.rateSetting)
         let interval = broker.settings.integer(Self.intervalSetting) * 3_600_000
         let logger = broker.logger
-        thread = NamedThread("varve-scrub") { [isStopping] in
+        loop = BackgroundLoop("varve-scrub") { stopping in
             var passEnd = broker.directory.health.scrub.lastPassEnd
-            while isStopping.wait(
-                timeoutMilliseconds: Self.stepMilliseconds, { $0 ? true : nil }) == nil
-            {
+            while !stopping.comes(within: Self.stepMilliseconds) {
                 let now = broker.clock.wallMilliseconds()
                 if broker.directory.needsHealing {
-                    broker.directory.heal(now: now) { isStopping.withLock { $0 } }
+                    broker.directory.heal(now: now) { stopping.hasCome }
                 }
                 guard rate > 0 else { continue }
                 do throws(LogError) {
@@ -33,8 +29,7 @@ final class ScrubThread: @unchecked Sendable {
                         intervalMilliseconds: interval)
                 } catch {
                     logger.warning("scrubbing put off", ["error": error])
-                    // Nobody signals but `stop`: the wait is the pause before the next try.
-                    _ = isStopping.wait(timeoutMilliseconds: 60_000) { $0 ? true : nil }
+                    _ = stopping.comes(within: 60_000)
                 }
                 let status = broker.directory.health.scrub
                 if status.lastPassEnd != passEnd {
@@ -47,10 +42,5 @@ final class ScrubThread: @unchecked Sendable {
     }
 
     /// Ends the thread when its step is done.
-    func stop() {
-        isStopping.withLock { $0 = true }
-        isStopping.signal()
-        thread?.join()
-        thread = nil
-    }
+    func stop() { loop.stop() }
 }

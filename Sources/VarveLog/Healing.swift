@@ -171,8 +171,8 @@ extension PartitionLog {
     ) throws(LogError) -> Finding {
         var finding = Finding(
             fresh: Segment(files: store.files, directory: directory, base: patient.base))
-        var check = IndexCheck(
-            base: patient.base, offsets: patient.offsets, times: patient.times)
+        var check = IndexComparison(
+            base: patient.base, entries: patient.offsets, timeEntries: patient.times)
         let interval = state.withLock { $0.configuration.indexIntervalBytes }
         do throws(SystemError) {
             try patient.file.dropCache()
@@ -187,7 +187,7 @@ extension PartitionLog {
             ) { header, position, _ in
                 finding.fresh.byteCount = position
                 finding.fresh.note(header, appendTime: -1, indexIntervalBytes: interval)
-                check.note(header, position)
+                check.note(header, at: position)
             }
             if patient.isSealed { finding.isSealRight = try isSealRight(patient) }
         } catch {
@@ -210,21 +210,13 @@ extension PartitionLog {
         try disk.open(path(.seal), .read).dropCache()
         guard SegmentSeal.summary(try disk.readAll(path(.seal), bytesMax: 4096)) == patient.summary
         else { return false }
-        var index = OffsetIndex(
-            writtenCount: patient.summary.indexCount, checksum: patient.summary.indexChecksum)
-        var times = TimeIndex(
-            writtenCount: patient.summary.timeIndexCount,
-            checksum: patient.summary.timeIndexChecksum)
-        var transactions = TransactionIndex(
-            writtenCount: patient.summary.transactionCount,
-            checksum: patient.summary.transactionChecksum)
         for kind in [SegmentName.Kind.index, .timeindex, .txnindex]
         where try disk.entry(path(kind)) != nil {
             try disk.open(path(kind), .read).dropCache()
         }
-        let isIndexRight = try index.load(from: disk, path(.index))
-        let isTimeRight = try times.load(from: disk, path(.timeindex))
-        return try transactions.load(from: disk, path(.txnindex)) && isIndexRight && isTimeRight
+        var segment = Segment(
+            files: store.files, directory: directory, summary: patient.summary)
+        return try segment.loadIndexes(from: disk)
     }
 
     // MARK: Mend

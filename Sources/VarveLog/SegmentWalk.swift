@@ -16,7 +16,7 @@ struct SegmentWalk {
     let base: Int64
     private var subject: PartitionLog.Patient?
     private var file: (any DiskFile)?
-    private var check: IndexCheck
+    private var check: IndexComparison
     private var position: Int64 = 0
     private var expected: Int64
 
@@ -24,7 +24,7 @@ struct SegmentWalk {
         self.log = log
         self.base = base
         expected = base
-        check = IndexCheck(base: base, offsets: [], times: [])
+        check = IndexComparison(base: base, entries: [], timeEntries: [])
     }
 
     /// Reads about `bytesMax` bytes on; a batch is read whole.
@@ -32,7 +32,8 @@ struct SegmentWalk {
         if subject == nil {
             guard let found = try log.patient(base), found.isClosed else { return .gone(0) }
             subject = found
-            check = IndexCheck(base: base, offsets: found.offsets, times: found.times)
+            check = IndexComparison(
+                base: base, entries: found.offsets, timeEntries: found.times)
             guard found.hasIndexes else {
                 return .damaged(0, error(0, "an index that does not match"))
             }
@@ -57,7 +58,7 @@ struct SegmentWalk {
                     header.baseOffset >= expected, header.nextOffset <= subject.limit,
                     header.partitionLeaderEpoch == 0
                 else { return .damaged(position - start, error(position, "no valid batch")) }
-                check.note(header, position)
+                check.note(header, at: position)
                 guard check.isRight else {
                     return .damaged(
                         position - start, error(position, "the index says something else"))

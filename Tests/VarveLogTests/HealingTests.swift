@@ -1,6 +1,7 @@
 import Testing
 import VarveLog
 import VarvePlatform
+import VarveProof
 import VarveRecords
 import VarveSimulation
 
@@ -39,24 +40,11 @@ import VarveSimulation
 
         /// Reads batch by batch; what fails is counted and stepped over.
         func readable() throws -> (found: [Int64: ByteSlice], errors: Int) {
-            var found: [Int64: ByteSlice] = [:]
-            var errors = 0
-            let log = fixture.log
-            var offset = log.startOffset
-            while offset < log.durableEnd {
-                do {
-                    let result = try log.read(from: offset, bytesMax: 1)
-                    if result.batches.isEmpty { break }
-                    for (header, bytes) in RecordBatch.batches(in: result.batches) {
-                        found[header.baseOffset] = bytes
-                    }
-                    offset = result.nextOffset
-                } catch LogError.corrupt {
-                    errors += 1
-                    offset += 1
-                }
+            let (found, errors) = fixture.log.readableBatches()
+            for error in errors {
+                guard case .corrupt = error else { throw error }
             }
-            return (found, errors)
+            return (found, errors.count)
         }
     }
 

@@ -195,23 +195,8 @@ package struct DamageSweep: Sendable {
 
     /// What can be read of the log, batch by batch, stepping over what cannot.
     private func readable(_ log: PartitionLog) -> (found: [Int64: ByteSlice], errors: Int) {
-        var found: [Int64: ByteSlice] = [:]
-        var errors = 0
-        var offset = log.startOffset
-        while offset < log.durableEnd {
-            do {
-                let result = try log.read(from: offset, bytesMax: 1)
-                if result.batches.isEmpty { break }
-                for (header, bytes) in RecordBatch.batches(in: result.batches) {
-                    found[header.baseOffset] = bytes
-                }
-                offset = result.nextOffset
-            } catch {
-                errors += 1
-                offset += 1
-            }
-        }
-        return (found, errors)
+        let (found, errors) = log.readableBatches()
+        return (found, errors.count)
     }
 
     // MARK: Everything else

@@ -202,11 +202,11 @@ struct CompactionPass {
         do throws(LogError) {
             // A wrong offset, which no checksum covers, must not be written into the new segment
             // as if it were right.
-            var check = try log.indexCheck(of: segment)
+            var check = try log.indexComparison(of: segment)
             while true {
                 let position = cursor.position
                 guard let (header, bytes) = try cursor.next() else { break }
-                check.note(header, position)
+                check.note(header, at: position)
                 guard check.isRight else {
                     throw .corrupt(
                         path: file.path, position: position,
