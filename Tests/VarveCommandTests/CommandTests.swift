@@ -181,6 +181,12 @@ import VarvePlatform
         #expect(show.lines[0].hasPrefix("TOPIC  POLICY  KEEPS-TIME  KEEPS-BYTES  COUNTS-FROM"))
         let row = try #require(show.lines.first { $0.hasPrefix("t ") })
         #expect(row.contains("1 ms") && row.contains("append") && !row.hasSuffix(" 0 B"))
+        // One line for a topic, however many partitions it has; each of them when it is named.
+        #expect(show.lines.count == 2)
+        let named = try VarveProcess.run(
+            "retention", "show", "-t", "t", "--http", broker.http, in: broker.data)
+        #expect(named.lines[0].contains("PARTITION  START-OFFSET  END-OFFSET"))
+        #expect(named.lines[1].contains(" 0             0           2 "))
         let apply = try VarveProcess.run(
             "retention", "apply", "--http", broker.http, in: broker.data)
         #expect(apply.lines[1].hasPrefix("t              0     0   2"))

@@ -6,7 +6,8 @@ enum RetentionCommands {
     static let commands = [show, apply]
 
     private static let topic = Option(
-        "--topic", "-t", value: "NAME", repeats: true, help: "these topics only")
+        "--topic", "-t", value: "NAME", repeats: true,
+        help: "this topic, partition by partition")
 
     static let show = Command(
         "retention", "show", summary: "Show what each topic keeps, and what may go now.",
@@ -19,6 +20,25 @@ enum RetentionCommands {
             Output.standard.write(JSONOutput.document(topics))
             return
         }
+        Output.standard.write((wanted.isEmpty ? byTopic(topics) : byPartition(topics)).text)
+    }
+
+    /// A line for each topic: there are 50 partitions of `__consumer_offsets` alone.
+    private static func byTopic(_ topics: [Topic]) -> Table {
+        var table = Table(
+            ("TOPIC", .left), ("POLICY", .left), ("KEEPS-TIME", .right), ("KEEPS-BYTES", .right),
+            ("COUNTS-FROM", .left), ("PARTITIONS", .right), ("BYTES", .right), ("MAY-GO", .right))
+        for topic in topics {
+            table.row(
+                topic.name, topic.cleanupPolicy, topic.keepsTime, topic.keepsBytes, topic.clock,
+                "\(topic.partitions.count)",
+                Quantity.bytes(topic.partitions.reduce(0) { $0 + $1.bytes }),
+                Quantity.bytes(topic.partitions.reduce(0) { $0 + $1.deletableBytes }))
+        }
+        return table
+    }
+
+    private static func byPartition(_ topics: [Topic]) -> Table {
         var table = Table(
             ("TOPIC", .left), ("POLICY", .left), ("KEEPS-TIME", .right), ("KEEPS-BYTES", .right),
             ("COUNTS-FROM", .left), ("PARTITION", .right), ("START-OFFSET", .right),
@@ -26,16 +46,13 @@ enum RetentionCommands {
         for topic in topics {
             for partition in topic.partitions {
                 table.row(
-                    topic.name, topic.cleanupPolicy,
-                    topic.retentionMs < 0
-                        ? "for ever" : Quantity.duration(milliseconds: topic.retentionMs),
-                    topic.retentionBytes < 0 ? "all" : Quantity.bytes(topic.retentionBytes),
+                    topic.name, topic.cleanupPolicy, topic.keepsTime, topic.keepsBytes,
                     topic.clock, "\(partition.partition)", "\(partition.startOffset)",
                     "\(partition.endOffset)", Quantity.bytes(partition.bytes),
-                    Quantity.bytes(partition.deletable.reduce(0) { $0 + $1.bytes }))
+                    Quantity.bytes(partition.deletableBytes))
             }
         }
-        Output.standard.write(table.text)
+        return table
     }
 
     static let apply = Command(
@@ -77,6 +94,15 @@ enum RetentionCommands {
         /// `append` or `record`.
         let clock: String
         let partitions: [Partition]
+
+        /// Retention deletes nothing of a topic that is only compacted.
+        var ages: Bool { cleanupPolicy.contains("delete") }
+        var keepsTime: String {
+            ages && retentionMs >= 0 ? Quantity.duration(milliseconds: retentionMs) : "for ever"
+        }
+        var keepsBytes: String {
+            ages && retentionBytes >= 0 ? Quantity.bytes(retentionBytes) : "all"
+        }
     }
 
     private struct Partition: Codable {
@@ -85,6 +111,9 @@ enum RetentionCommands {
         let endOffset: Int64
         let bytes: Int64
         let deletable: [Segment]
+
+        /// What may go now.
+        var deletableBytes: Int64 { deletable.reduce(0) { $0 + $1.bytes } }
     }
 
     private struct Segment: Codable {
