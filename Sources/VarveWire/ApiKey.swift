@@ -20,13 +20,29 @@ package enum ApiKey: Int16, CaseIterable, Sendable {
     case deleteRecords = 21
     case initProducerId = 22
     case offsetForLeaderEpoch = 23
+    case describeAcls = 29
+    case createAcls = 30
+    case deleteAcls = 31
     case describeConfigs = 32
     case alterConfigs = 33
+    case describeLogDirs = 35
+    case saslAuthenticate = 36
     case createPartitions = 37
     case deleteGroups = 42
+    case electLeaders = 43
     case incrementalAlterConfigs = 44
+    case alterPartitionReassignments = 45
+    case listPartitionReassignments = 46
     case offsetDelete = 47
+    case describeClientQuotas = 48
+    case alterClientQuotas = 49
+    case describeUserScramCredentials = 50
+    case alterUserScramCredentials = 51
+    case describeQuorum = 55
+    case updateFeatures = 57
     case describeCluster = 60
+    case listConfigResources = 74
+    case describeTopicPartitions = 75
 
     /// The versions that this module codes. What a broker advertises may be less, and for
     /// Produce must start at 0: librdkafka before 2.11.1 switches compression off otherwise
@@ -82,13 +98,24 @@ package enum ApiKey: Int16, CaseIterable, Sendable {
         case .deleteRecords: (0...2, 2)
         case .initProducerId: (0...6, 2)
         case .offsetForLeaderEpoch: (2...4, 4)
+        case .describeAcls, .createAcls, .deleteAcls: (0...3, 2)
         case .describeConfigs: (0...4, 4)
         case .alterConfigs: (0...2, 2)
+        case .describeLogDirs: (0...5, 2)
+        case .saslAuthenticate: (0...2, 2)
         case .createPartitions: (0...3, 2)
         case .deleteGroups: (0...2, 2)
+        case .electLeaders: (0...2, 2)
         case .incrementalAlterConfigs: (0...1, 1)
+        case .alterPartitionReassignments: (0...1, 0)
+        case .listPartitionReassignments: (0...0, 0)
         case .offsetDelete: (0...0, nil)
+        case .describeClientQuotas, .alterClientQuotas: (0...1, 1)
+        case .describeUserScramCredentials, .alterUserScramCredentials: (0...0, 0)
+        case .describeQuorum, .updateFeatures: (0...2, 0)
         case .describeCluster: (0...2, 0)
+        case .listConfigResources: (0...1, 0)
+        case .describeTopicPartitions: (0...0, 0)
         }
     }
 }

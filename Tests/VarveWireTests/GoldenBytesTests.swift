@@ -45,6 +45,8 @@ internal import VarveWire
             check(
                 Int64(truncatingIfNeeded: number), initial,
                 expected: Self.truncate(expected, like: number))
+        } else if let number = value as? Double {
+            check(number, initial, expected: Double(Int32(truncatingIfNeeded: Fixture.hash(path))))
         } else if let code = value as? ErrorCode {
             let expected = ErrorCode(rawValue: Int16(truncatingIfNeeded: Fixture.hash(path)))
             check(code, initial, expected: expected)
@@ -93,6 +95,7 @@ internal import VarveWire
     private static func truncate(_ value: Int64, like number: some FixedWidthInteger) -> Int64 {
         switch number.bitWidth {
         case 8: Int64(Int8(truncatingIfNeeded: value))
+        case 16 where number is UInt16: Int64(UInt16(truncatingIfNeeded: value))
         case 16: Int64(Int16(truncatingIfNeeded: value))
         case 32: Int64(Int32(truncatingIfNeeded: value))
         default: value

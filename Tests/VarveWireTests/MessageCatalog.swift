@@ -14,6 +14,14 @@ enum MessageCatalog {
         CreatePartitionsRequest.self, DeleteGroupsRequest.self,
         IncrementalAlterConfigsRequest.self, OffsetDeleteRequest.self,
         DescribeClusterRequest.self,
+        SaslAuthenticateRequest.self, DescribeLogDirsRequest.self,
+        DescribeClientQuotasRequest.self, AlterClientQuotasRequest.self,
+        DescribeTopicPartitionsRequest.self, ListConfigResourcesRequest.self,
+        ElectLeadersRequest.self, AlterPartitionReassignmentsRequest.self,
+        ListPartitionReassignmentsRequest.self, DescribeQuorumRequest.self,
+        UpdateFeaturesRequest.self, DescribeUserScramCredentialsRequest.self,
+        AlterUserScramCredentialsRequest.self, DescribeAclsRequest.self, CreateAclsRequest.self,
+        DeleteAclsRequest.self,
     ]
 
     static let records: [any VersionedRecord.Type] = [
@@ -26,7 +34,8 @@ enum MessageCatalog {
         var type: any WireMessage.Type
         var version: Int16
         var isFlexible: Bool
-        var name: String { String(describing: type) }
+        /// Kafka's name of the message.
+        var name: String
     }
 
     /// All messages and records in all versions.
@@ -34,18 +43,24 @@ enum MessageCatalog {
         var entries: [Entry] = []
         for request in requests {
             for version in request.api.versions {
-                for type in [request, response(of: request)] as [any WireMessage.Type] {
+                for (type, kind) in [
+                    (request, "Request"), (response(of: request), "Response"),
+                ] as [(any WireMessage.Type, String)] {
                     entries.append(
                         Entry(
                             type: type, version: version,
-                            isFlexible: request.api.isFlexible(version)))
+                            isFlexible: request.api.isFlexible(version),
+                            name: request.api.name + kind))
                 }
             }
         }
         for record in records {
             for version in record.versions {
                 let isFlexible = record.flexibleSince.map { version >= $0 } ?? false
-                entries.append(Entry(type: record, version: version, isFlexible: isFlexible))
+                entries.append(
+                    Entry(
+                        type: record, version: version, isFlexible: isFlexible,
+                        name: String(describing: record)))
             }
         }
         return entries

@@ -47,12 +47,12 @@ enum IncrementalAlterConfigsHandler: RequestHandler {
 
     static func handle(
         _ request: IncrementalAlterConfigsRequest, context: RequestContext
-    ) -> Reply<IncrementalAlterConfigsResponse> {
+    ) -> Reply<AlterConfigsResponse> {
         let slot = context.slot(IncrementalAlterConfigsRequest.self)
         context.broker.admin.run {
-            var response = IncrementalAlterConfigsResponse()
+            var response = AlterConfigsResponse()
             response.responses = request.resources.map { resource in
-                var result = IncrementalAlterConfigsResponse.Resource()
+                var result = AlterConfigsResponse.Resource()
                 result.resourceType = resource.resourceType
                 result.resourceName = resource.resourceName
                 let refusal = TopicAlteration.apply(

@@ -1,4 +1,4 @@
-/// Which resources were altered.
+/// Which resources were altered: the answer to AlterConfigs and IncrementalAlterConfigs alike.
 package struct AlterConfigsResponse: WireResponse {
     /// How long the client should pause, in milliseconds.
     package var throttleTimeMs: Int32 = 0

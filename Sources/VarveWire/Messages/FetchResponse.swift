@@ -42,24 +42,6 @@ package struct FetchResponse: WireResponse {
         }
     }
 
-    /// Where a leader named in the response listens (KIP-951).
-    package struct NodeEndpoint: WireValue {
-        package var nodeId: Int32 = 0
-        package var host: String = ""
-        package var port: Int32 = 0
-        package var rack: String?
-
-        package init() {}
-
-        package mutating func code<Coder: WireCoder>(_ c: inout Coder) throws(WireError) {
-            try c.int32(&nodeId)
-            try c.string(&host)
-            try c.int32(&port)
-            try c.string(&rack)
-            try c.tags()
-        }
-    }
-
     /// What was read from one partition.
     package struct Partition: WireValue {
         package var partitionIndex: Int32 = 0
@@ -112,20 +94,6 @@ package struct FetchResponse: WireResponse {
         package mutating func code<Coder: WireCoder>(_ c: inout Coder) throws(WireError) {
             try c.int32(&epoch)
             try c.int64(&endOffset)
-            try c.tags()
-        }
-    }
-
-    /// Who leads the partition now (KIP-951); -1 where it is unknown.
-    package struct LeaderIdAndEpoch: WireValue {
-        package var leaderId: Int32 = -1
-        package var leaderEpoch: Int32 = -1
-
-        package init() {}
-
-        package mutating func code<Coder: WireCoder>(_ c: inout Coder) throws(WireError) {
-            try c.int32(&leaderId)
-            try c.int32(&leaderEpoch)
             try c.tags()
         }
     }

@@ -1,6 +1,7 @@
 /// Changes single settings of topics or brokers (KIP-339).
 package struct IncrementalAlterConfigsRequest: WireRequest {
-    package typealias Response = IncrementalAlterConfigsResponse
+    package typealias Response = AlterConfigsResponse
+    package typealias Resource = AlteredResource<Config>
     package static let api = ApiKey.incrementalAlterConfigs
 
     package var resources: [Resource] = []
@@ -13,23 +14,6 @@ package struct IncrementalAlterConfigsRequest: WireRequest {
         try c.array(&resources)
         try c.bool(&validateOnly)
         try c.tags()
-    }
-
-    /// What to alter.
-    package struct Resource: WireValue {
-        /// 2 topic, 4 broker.
-        package var resourceType: Int8 = 0
-        package var resourceName: String = ""
-        package var configs: [Config] = []
-
-        package init() {}
-
-        package mutating func code<Coder: WireCoder>(_ c: inout Coder) throws(WireError) {
-            try c.int8(&resourceType)
-            try c.string(&resourceName)
-            try c.array(&configs)
-            try c.tags()
-        }
     }
 
     /// A setting and what to do with it.

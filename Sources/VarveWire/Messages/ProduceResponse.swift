@@ -35,24 +35,6 @@ package struct ProduceResponse: WireResponse {
         }
     }
 
-    /// Where a leader named in the response listens (KIP-951).
-    package struct NodeEndpoint: WireValue {
-        package var nodeId: Int32 = 0
-        package var host: String = ""
-        package var port: Int32 = 0
-        package var rack: String?
-
-        package init() {}
-
-        package mutating func code<Coder: WireCoder>(_ c: inout Coder) throws(WireError) {
-            try c.int32(&nodeId)
-            try c.string(&host)
-            try c.int32(&port)
-            try c.string(&rack)
-            try c.tags()
-        }
-    }
-
     /// The outcome for one partition.
     package struct Partition: WireValue {
         package var index: Int32 = 0
@@ -97,20 +79,6 @@ package struct ProduceResponse: WireResponse {
         package mutating func code<Coder: WireCoder>(_ c: inout Coder) throws(WireError) {
             try c.int32(&batchIndex)
             try c.string(&batchIndexErrorMessage)
-            try c.tags()
-        }
-    }
-
-    /// Who leads the partition now (KIP-951); -1 where it is unknown.
-    package struct LeaderIdAndEpoch: WireValue {
-        package var leaderId: Int32 = -1
-        package var leaderEpoch: Int32 = -1
-
-        package init() {}
-
-        package mutating func code<Coder: WireCoder>(_ c: inout Coder) throws(WireError) {
-            try c.int32(&leaderId)
-            try c.int32(&leaderEpoch)
             try c.tags()
         }
     }

@@ -6,6 +6,7 @@ Each line is: message, versions that are alike, variant, hex of the body. What a
 path, so the reader of the file needs no values beside the bytes: see `value`. In the variant
 "null" all that may be null is null.
 """
+import copy
 import re
 import uuid
 
@@ -14,7 +15,11 @@ from kafka.protocol.schemas import StructField, load_json
 APIS = """Produce Fetch ListOffsets Metadata OffsetCommit OffsetFetch FindCoordinator JoinGroup
 Heartbeat LeaveGroup SyncGroup DescribeGroups ListGroups SaslHandshake ApiVersions CreateTopics
 DeleteTopics DeleteRecords InitProducerId OffsetForLeaderEpoch DescribeConfigs AlterConfigs
-CreatePartitions DeleteGroups IncrementalAlterConfigs OffsetDelete DescribeCluster""".split()
+CreatePartitions DeleteGroups IncrementalAlterConfigs OffsetDelete DescribeCluster
+SaslAuthenticate DescribeLogDirs DescribeClientQuotas AlterClientQuotas DescribeTopicPartitions
+ListConfigResources ElectLeaders AlterPartitionReassignments ListPartitionReassignments
+DescribeQuorum UpdateFeatures DescribeUserScramCredentials AlterUserScramCredentials DescribeAcls
+CreateAcls DeleteAcls""".split()
 
 
 def fnv(text):
@@ -51,6 +56,10 @@ def value(kind, path):
         return uuid.UUID(int=number << 64 | number)
     if kind == "bool":
         return fnv(path) & 1 == 1
+    if kind == "uint16":
+        return fnv(path) % 2**16
+    if kind == "float64":
+        return float(signed(fnv(path), 32))
     return signed(fnv(path), {"int8": 8, "int16": 16, "int32": 32, "int64": 64}[kind])
 
 
@@ -86,9 +95,19 @@ def with_keys(fields, parsed):
     return fields
 
 
+def resolve(fields, shared):
+    """Gives the fields of a shared struct to all who name it."""
+    for field in fields:
+        kind = field["type"].removeprefix("[]")
+        if kind in shared:
+            field["fields"] = copy.deepcopy(shared[kind])
+        resolve(field.get("fields", []), shared)
+
+
 def write(name, schema):
     parsed = StructField(load_json(schema))
     source = load_json(schema)
+    resolve(source["fields"], {s["name"]: s["fields"] for s in source.get("commonStructs", [])})
     fields = with_keys(source["fields"], list(parsed.fields.values()))
     low, _, high = source["validVersions"].partition("-")
     for variant in ("full", "null"):

@@ -1,31 +1,27 @@
-/// Which resources were altered.
-package struct IncrementalAlterConfigsResponse: WireResponse {
+/// Which access rules were made.
+package struct CreateAclsResponse: WireResponse {
     /// How long the client should pause, in milliseconds.
     package var throttleTimeMs: Int32 = 0
-    package var responses: [Resource] = []
+    package var results: [Result] = []
 
     package init() {}
 
     package mutating func code<Coder: WireCoder>(_ c: inout Coder) throws(WireError) {
         try c.int32(&throttleTimeMs)
-        try c.array(&responses)
+        try c.array(&results)
         try c.tags()
     }
 
-    /// The outcome for one resource.
-    package struct Resource: WireValue {
+    /// The outcome for one rule.
+    package struct Result: WireValue {
         package var errorCode = ErrorCode.none
         package var errorMessage: String?
-        package var resourceType: Int8 = 0
-        package var resourceName: String = ""
 
         package init() {}
 
         package mutating func code<Coder: WireCoder>(_ c: inout Coder) throws(WireError) {
             try c.errorCode(&errorCode)
             try c.string(&errorMessage)
-            try c.int8(&resourceType)
-            try c.string(&resourceName)
             try c.tags()
         }
     }
