@@ -20,6 +20,11 @@ package enum ApiKey: Int16, CaseIterable, Sendable {
     case deleteRecords = 21
     case initProducerId = 22
     case offsetForLeaderEpoch = 23
+    case addPartitionsToTxn = 24
+    case addOffsetsToTxn = 25
+    case endTxn = 26
+    case writeTxnMarkers = 27
+    case txnOffsetCommit = 28
     case describeAcls = 29
     case createAcls = 30
     case deleteAcls = 31
@@ -41,6 +46,9 @@ package enum ApiKey: Int16, CaseIterable, Sendable {
     case describeQuorum = 55
     case updateFeatures = 57
     case describeCluster = 60
+    case describeProducers = 61
+    case describeTransactions = 65
+    case listTransactions = 66
     case listConfigResources = 74
     case describeTopicPartitions = 75
 
@@ -98,6 +106,11 @@ package enum ApiKey: Int16, CaseIterable, Sendable {
         case .deleteRecords: (0...2, 2)
         case .initProducerId: (0...6, 2)
         case .offsetForLeaderEpoch: (2...4, 4)
+        case .addPartitionsToTxn: (0...5, 3)
+        case .addOffsetsToTxn: (0...4, 3)
+        case .endTxn: (0...5, 3)
+        case .writeTxnMarkers: (1...2, 1)
+        case .txnOffsetCommit: (0...5, 3)
         case .describeAcls, .createAcls, .deleteAcls: (0...3, 2)
         case .describeConfigs: (0...4, 4)
         case .alterConfigs: (0...2, 2)
@@ -114,6 +127,8 @@ package enum ApiKey: Int16, CaseIterable, Sendable {
         case .describeUserScramCredentials, .alterUserScramCredentials: (0...0, 0)
         case .describeQuorum, .updateFeatures: (0...2, 0)
         case .describeCluster: (0...2, 0)
+        case .describeProducers, .describeTransactions: (0...0, 0)
+        case .listTransactions: (0...2, 0)
         case .listConfigResources: (0...1, 0)
         case .describeTopicPartitions: (0...0, 0)
         }

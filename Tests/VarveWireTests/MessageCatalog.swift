@@ -22,11 +22,14 @@ enum MessageCatalog {
         UpdateFeaturesRequest.self, DescribeUserScramCredentialsRequest.self,
         AlterUserScramCredentialsRequest.self, DescribeAclsRequest.self, CreateAclsRequest.self,
         DeleteAclsRequest.self,
+        AddPartitionsToTxnRequest.self, AddOffsetsToTxnRequest.self, EndTxnRequest.self,
+        WriteTxnMarkersRequest.self, TxnOffsetCommitRequest.self, DescribeProducersRequest.self,
+        DescribeTransactionsRequest.self, ListTransactionsRequest.self,
     ]
 
     static let records: [any VersionedRecord.Type] = [
         ConsumerSubscription.self, ConsumerAssignment.self, OffsetKey.self, OffsetValue.self,
-        GroupKey.self, GroupMetadataValue.self,
+        GroupKey.self, GroupMetadataValue.self, TransactionKey.self, TransactionValue.self,
     ]
 
     /// A message in one of its versions.

@@ -19,7 +19,8 @@ CreatePartitions DeleteGroups IncrementalAlterConfigs OffsetDelete DescribeClust
 SaslAuthenticate DescribeLogDirs DescribeClientQuotas AlterClientQuotas DescribeTopicPartitions
 ListConfigResources ElectLeaders AlterPartitionReassignments ListPartitionReassignments
 DescribeQuorum UpdateFeatures DescribeUserScramCredentials AlterUserScramCredentials DescribeAcls
-CreateAcls DeleteAcls""".split()
+CreateAcls DeleteAcls AddPartitionsToTxn AddOffsetsToTxn EndTxn WriteTxnMarkers TxnOffsetCommit
+DescribeProducers DescribeTransactions ListTransactions""".split()
 
 
 def fnv(text):

@@ -1,0 +1,42 @@
+/// Which offsets are part of the transaction now.
+package struct TxnOffsetCommitResponse: WireResponse {
+    /// How long the client should pause, in milliseconds.
+    package var throttleTimeMs: Int32 = 0
+    package var topics: [Topic] = []
+
+    package init() {}
+
+    package mutating func code<Coder: WireCoder>(_ c: inout Coder) throws(WireError) {
+        try c.int32(&throttleTimeMs)
+        try c.array(&topics)
+        try c.tags()
+    }
+
+    /// The outcomes for one topic.
+    package struct Topic: WireValue {
+        package var name: String = ""
+        package var partitions: [Partition] = []
+
+        package init() {}
+
+        package mutating func code<Coder: WireCoder>(_ c: inout Coder) throws(WireError) {
+            try c.string(&name)
+            try c.array(&partitions)
+            try c.tags()
+        }
+    }
+
+    /// The outcome for one partition.
+    package struct Partition: WireValue {
+        package var partitionIndex: Int32 = 0
+        package var errorCode = ErrorCode.none
+
+        package init() {}
+
+        package mutating func code<Coder: WireCoder>(_ c: inout Coder) throws(WireError) {
+            try c.int32(&partitionIndex)
+            try c.errorCode(&errorCode)
+            try c.tags()
+        }
+    }
+}
