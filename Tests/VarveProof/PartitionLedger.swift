@@ -151,14 +151,17 @@ package struct PartitionLedger: Equatable, Sendable {
         return broken
     }
 
-    /// Learns which batch stands at `base`, where its append had not returned.
+    /// Learns which batch stands at `base`, where its append had not returned. An empty shell does
+    /// not tell whose it is, and nothing is to be held against it.
     private mutating func settle(_ kept: [Record], at base: Int64, nextOffset: Int64) {
+        guard !kept.isEmpty else { return }
         if let entry = batches[base] {
             let known = Self.records(of: entry.batch, at: base)
             if base < durableEnd || kept.allSatisfy(known.contains) { return }
         }
         let batch = uncertain.first { batch in
-            kept.allSatisfy(Self.records(of: batch, at: base).contains)
+            let sent = Self.records(of: batch, at: base)
+            return base + Int64(sent.count) == nextOffset && kept.allSatisfy(sent.contains)
         }
         if let batch { batches[base] = Entry(batch: batch, nextOffset: nextOffset) }
     }
