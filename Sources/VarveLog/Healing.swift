@@ -161,8 +161,13 @@ extension PartitionLog {
             throw .io(error)
         }
         guard patient.hasIndexes else { return patient }
-        patient.offsets = segment.index.entries.filter { Int64($0.position) < patient.byteCount }
-        if patient.isClosed { patient.times = segment.timeIndex.entries }
+        patient.offsets = segment.index.entries
+        if patient.isClosed {
+            patient.times = segment.timeIndex.entries
+        } else {
+            // The rest is of batches that are not durable yet.
+            patient.offsets.removeAll { Int64($0.position) >= patient.byteCount }
+        }
         return patient
     }
 
