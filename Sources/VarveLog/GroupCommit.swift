@@ -100,15 +100,14 @@ final class GroupCommit: Sendable {
     }
 
     private func waitUntilIdle() {
-        while true {
-            let before = idle.withLock { $0 }
-            let isIdle = queue.withLock { queue in
-                if !queue.isIdle { queue.idleWaiters += 1 }
-                return queue.isIdle
-            }
-            if isIdle { return }
+        var before = idle.withLock { $0 }
+        while queue.withLock({ queue in
+            if !queue.isIdle { queue.idleWaiters += 1 }
+            return !queue.isIdle
+        }) {
             _ = idle.wait { $0 != before ? true : nil }
             queue.withLock { $0.idleWaiters -= 1 }
+            before = idle.withLock { $0 }
         }
     }
 
