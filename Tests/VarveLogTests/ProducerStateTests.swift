@@ -50,6 +50,19 @@ import VarveSimulation
         #expect(log.endOffset == 5)
     }
 
+    @Test func aNewEpochsBatchIsNoRetryOfOneOfTheEpochBefore() throws {
+        var fixture = try LogFixture()
+        let log = try fixture.partition()
+        for epoch in Int16(0)..<3 {
+            for sequence in Int32(0)..<3 {
+                let result = try log.append(batch(sequence, epoch: epoch), now: fixture.now)
+                #expect(!result.isDuplicate, "epoch \(epoch) sequence \(sequence)")
+            }
+        }
+        #expect(log.endOffset == 9)
+        #expect(try log.append(batch(1, epoch: 2), now: fixture.now).baseOffset == 7)
+    }
+
     @Test func sequencesWrapAfterTheLargestNumber() throws {
         var fixture = try LogFixture()
         let log = try fixture.partition()
