@@ -128,11 +128,12 @@ let package = Package(
     ]
 )
 
-// The tools that prove the log (Tools/sabotage, Tools/sanitize, Tools/coverage and others) build
-// it alone: VARVE_PART=log.
-if Context.environment["VARVE_PART"] == "log" {
-    let names = ["VarvePlatform", "VarveRecords", "VarveLog", "VarveSimulation", "VarveProof"]
-    let part = Set(names + names.map { $0 + "Tests" } + ["varve-proof"])
+// The tools that prove the log (Tools/sabotage, Tools/coverage and others) build it alone:
+// VARVE_PART=log; Tools/sanitize builds the broker besides: VARVE_PART=broker.
+if let part = Context.environment["VARVE_PART"] {
+    var names = ["VarvePlatform", "VarveRecords", "VarveLog", "VarveSimulation", "VarveProof"]
+    if part == "broker" { names += ["VarveWire", "VarveBroker"] }
+    let wanted = Set(names + names.map { $0 + "Tests" } + ["varve-proof"])
     package.products = []
-    package.targets.removeAll { !$0.name.hasPrefix("C") && !part.contains($0.name) }
+    package.targets.removeAll { !$0.name.hasPrefix("C") && !wanted.contains($0.name) }
 }
