@@ -204,6 +204,7 @@ extension PartitionLog {
         !state.active.hasRoom(
             bytes: header.totalByteCount, lastOffset: header.lastOffset,
             segmentBytes: state.configuration.segmentBytes)
+            || state.active.mustNotGrow
             || isExpired(state.active, state.configuration, now: now)
     }
 

@@ -8,6 +8,7 @@ package import VarvePlatform
 ///     <path>/topics/<topic>/        topic.json and one directory for each partition
 ///     <path>/quarantine/            what recovery and healing set aside
 ///     <path>/scrub                  how far the scrubber is
+///     <path>/clean-stop             between a clean stop and the next start
 ///
 /// All verbs may be called from any thread.
 package final class DataDirectory: Sendable {
@@ -80,7 +81,9 @@ package final class DataDirectory: Sendable {
         }
         let lockFile = try DirectoryLock.take(path + "/varve.lock", disk, now: now)
         let meta = try DirectoryMeta.loadOrMake(path, disk, nodeID: options.nodeID)
+        let isAfterCleanStop: Bool
         do throws(SystemError) {
+            isAfterCleanStop = try CleanStop.take(from: path, disk)
             try disk.createDirectory(path + "/topics")
             try disk.createDirectory(path + "/quarantine")
             try disk.syncDirectory(path)
@@ -102,7 +105,8 @@ package final class DataDirectory: Sendable {
         store.quota.setLimit(options.quotaBytes)
         do throws(LogError) {
             let (topics, report) = try TopicDirectory.openAll(
-                path + "/topics", store: store, options: options, now: now)
+                path + "/topics", store: store, options: options,
+                isAfterCleanStop: isAfterCleanStop, now: now)
             return DataDirectory(
                 path: path, meta: meta, recovery: report, topics: topics, options: options,
                 store: store, lockFile: lockFile, producerIDs: producerIDs)
@@ -382,6 +386,7 @@ package final class DataDirectory: Sendable {
         }
         var failure = failures.lazy.compactMap { $0 }.first
         store.commit.stop()
+        if failure == nil { leaveCleanStop() }
         // The lock goes with its file: a broker in the same process may open the directory next.
         do throws(SystemError) {
             try lockFile.withLock { (file) throws(SystemError) in
@@ -392,5 +397,14 @@ package final class DataDirectory: Sendable {
             failure = failure ?? .io(error)
         }
         if let failure { throw failure }
+    }
+
+    private func leaveCleanStop() {
+        do throws(SystemError) {
+            try CleanStop.leave(in: path, store.disk)
+        } catch {
+            // The next start has a little more to do.
+            store.logger?.warning("clean stop not noted", ["cause": "\(error)"])
+        }
     }
 }

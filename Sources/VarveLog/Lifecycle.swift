@@ -25,12 +25,14 @@ extension PartitionLog {
     /// The partition in `directory`, recovered; offline where that fails.
     static func recovered(
         topic: String, partition: Int32, directory: String, configuration: TopicConfiguration,
-        store: LogStore, now: Int64, readsEverything: Bool
+        store: LogStore, now: Int64, readsEverything: Bool, isAfterCleanStop: Bool
     ) -> (PartitionLog, PartitionReport) {
         let log = empty(
             topic: topic, partition: partition, directory: directory,
             configuration: configuration, store: store)
-        return (log, log.recover(now: now, readsEverything: readsEverything))
+        let report = log.recover(
+            now: now, readsEverything: readsEverything, isAfterCleanStop: isAfterCleanStop)
+        return (log, report)
     }
 
     /// Recovers a partition that went offline and puts it online again.
@@ -71,11 +73,13 @@ extension PartitionLog {
         _ = isDone.wait { $0 ? true : nil }
     }
 
-    private func recover(now: Int64, readsEverything: Bool) -> PartitionReport {
+    private func recover(
+        now: Int64, readsEverything: Bool, isAfterCleanStop: Bool = false
+    ) -> PartitionReport {
         var recovery = Recovery(
             topic: topic, partition: partition, directory: directory, store: store,
             configuration: state.withLock { $0.configuration }, now: now,
-            readsEverything: readsEverything)
+            readsEverything: readsEverything, isAfterCleanStop: isAfterCleanStop)
         var report: PartitionReport
         do throws(LogError) {
             let mustSubmit = try recoverAlone { (file) throws(LogError) in

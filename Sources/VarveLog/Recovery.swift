@@ -19,6 +19,8 @@ struct Recovery {
     let now: Int64
     /// Believe no seal and no mark about the contents: read everything.
     let readsEverything: Bool
+    /// Nobody has been in the data directory since a clean stop.
+    let isAfterCleanStop: Bool
 
     private(set) var report: PartitionReport
     private var markFile: DurableMarkFile
@@ -34,7 +36,8 @@ struct Recovery {
 
     init(
         topic: String, partition: Int32, directory: String, store: LogStore,
-        configuration: TopicConfiguration, now: Int64, readsEverything: Bool = false
+        configuration: TopicConfiguration, now: Int64, readsEverything: Bool = false,
+        isAfterCleanStop: Bool = false
     ) {
         self.topic = topic
         self.partition = partition
@@ -43,6 +46,7 @@ struct Recovery {
         self.configuration = configuration
         self.now = now
         self.readsEverything = readsEverything
+        self.isAfterCleanStop = isAfterCleanStop
         report = PartitionReport(topic: topic, partition: partition)
         markFile = DurableMarkFile(disk: store.disk, directory: directory)
         producers = RecoveredProducers(disk: store.disk, directory: directory, now: now)
@@ -309,6 +313,7 @@ struct Recovery {
         if segments.isEmpty {
             segments = [Segment(files: store.files, directory: directory, base: markedEnd)]
         }
+        try clearLastBlock()
         let last = segments[segments.count - 1]
         // What the mark says was durable keeps its offsets, even where its bytes are gone (I3).
         let end = max(last.nextOffset, markedEnd)
@@ -341,6 +346,20 @@ struct Recovery {
         }
         state.lastUseTime = now
         return state
+    }
+
+    /// Makes sure that nothing of an earlier life stands behind the end that appends go on from.
+    private mutating func clearLastBlock() throws(SystemError) {
+        let last = segments.count - 1
+        guard segments[last].exists else { return }
+        if isAfterCleanStop, let mark, mark.isCleanStop, mark.segment.base == segments[last].base,
+            mark.segment.byteCount == segments[last].byteCount
+        {
+            return
+        }
+        let file = try segments[last].open()
+        segments[last].mustNotGrow = try !LastBlock.clear(
+            file, behind: segments[last].byteCount)
     }
 
     /// Bytes that the mark or the seal vouches for and that are not in the file any more, unless

@@ -29,6 +29,9 @@ struct Segment: Sendable {
     var isSealed = false
     /// A read has found damage in it: it is not sealed again, so that the next start reads it.
     var isSuspect = false
+    /// Bytes of an earlier life may stand behind its end (see `LastBlock`): the next batch goes to
+    /// a new segment.
+    var mustNotGrow = false
     /// Counts how often the file was replaced by another, in which positions are different ones.
     var revision = 0
     /// Producer state behind its last record, until that is written beside the next segment.

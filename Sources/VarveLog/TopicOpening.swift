@@ -7,7 +7,8 @@ internal import VarvePlatform
 /// stands in the order of names and numbers however the threads took turns.
 extension TopicDirectory {
     static func openAll(
-        _ topics: String, store: LogStore, options: DataDirectoryOptions, now: Int64
+        _ topics: String, store: LogStore, options: DataDirectoryOptions,
+        isAfterCleanStop: Bool, now: Int64
     ) throws(LogError) -> (topics: [Topic], report: RecoveryReport) {
         var report = RecoveryReport()
         let names: [String]
@@ -38,7 +39,8 @@ extension TopicDirectory {
             return PartitionLog.recovered(
                 topic: topic.name, partition: Int32(number),
                 directory: "\(topic.directory)/\(number)", configuration: topic.configuration,
-                store: topic.store, now: now, readsEverything: options.readsEverything)
+                store: topic.store, now: now, readsEverything: options.readsEverything,
+                isAfterCleanStop: isAfterCleanStop)
         }
         report.partitions = recovered.map(\.1)
         var next = 0

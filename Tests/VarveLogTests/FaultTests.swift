@@ -205,7 +205,7 @@ struct FaultWorkload {
         let batch = Batches.batch(
             [generator.bytes(generator.int(50...250)), generator.bytes(50)], timestamp: now)
         guard let result = try? log.append(batch, now: now) else { return }
-        model.appended(batch, result)
+        model.appending(batch, at: result.baseOffset)
         log.whenDurable(result.lastOffset + 1) { [acknowledged] error in
             if error == nil {
                 acknowledged.withLock { $0 = max($0, result.lastOffset + 1) }

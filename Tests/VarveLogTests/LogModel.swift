@@ -20,12 +20,13 @@ struct PartitionModel {
     /// The furthest a trim or retention may have got, whether or not it returned.
     var startMax: Int64 = 0
 
-    mutating func appended(_ batch: ByteSlice, _ result: AppendResult) {
+    /// About to be appended: the disk may die in the middle of the write, and keep all of it.
+    mutating func appending(_ batch: ByteSlice, at base: Int64) {
         // What stood there before was lost before anybody saw it.
-        for offset in batches.keys where offset >= result.baseOffset { batches[offset] = nil }
-        batches[result.baseOffset] = Entry(
-            bytes: Batches.stamped(batch, at: result.baseOffset),
-            nextOffset: result.lastOffset + 1)
+        for offset in batches.keys where offset >= base { batches[offset] = nil }
+        let stamped = Batches.stamped(batch, at: base)
+        batches[base] = Entry(
+            bytes: stamped, nextOffset: RecordBatch.batches(in: stamped)[0].header.nextOffset)
     }
 
     /// Holds the log against the model: what was acknowledged is there, byte-identical, at its

@@ -111,8 +111,8 @@ struct PowerCutWorld {
     private mutating func append() throws {
         guard let (name, index, log) = anyPartition() else { return }
         let batch = Batches.random(&generator, timestamp: now)
+        models[name]![index].appending(batch, at: log.endOffset)
         let result = try log.append(batch, now: now)
-        models[name]![index].appended(batch, result)
         let key = "\(name)/\(index)"
         log.whenDurable(result.lastOffset + 1) { [told] error in
             guard error == nil else { return }

@@ -45,6 +45,30 @@ import VarveSimulation
         #expect(mixed > 10)
     }
 
+    @Test func whatStandsBehindTheEndShowsWhenTheSizeGrows() throws {
+        let disk = SimulatedDisk(seed: 1)
+        let file = try disk.open("/a", .create)
+        try disk.syncDirectory("")
+        try write(1, 10, to: file)
+        #expect(disk.crashChoices == [2, 2], "a sector and the size")
+        var choices = [1, 0]
+        disk.powerCut { _ in choices.removeFirst() }
+        #expect(disk.contents("/a") == [], "an empty file has no block")
+
+        let again = try disk.open("/a", .create)
+        try write(2, 10, to: again)
+        try again.syncData()
+        try write(3, 20, to: again)
+        choices = [1, 0]
+        disk.powerCut { _ in choices.removeFirst() }
+        #expect(disk.contents("/a")! == [UInt8](repeating: 3, count: 10))
+        let grown = try disk.open("/a", .create)
+        try write(4, 20, to: grown)
+        choices = [0, 1]
+        disk.powerCut { _ in choices.removeFirst() }
+        #expect(disk.contents("/a")! == [UInt8](repeating: 3, count: 20))
+    }
+
     @Test func aSyncAfterAFailedOneLies() throws {
         for seed in UInt64(0)..<20 {
             let disk = SimulatedDisk(seed: seed)

@@ -13,6 +13,8 @@ package struct CrashImages: Sendable {
     package var imagesPerOperation = 8
     /// One image in so many has its recovery cut short at each of its own operations.
     package var nestedOneIn = 50
+    /// One image in so many is appended to and cut once more.
+    package var furtherLifeOneIn = 4
     /// Operations of the workload.
     package var steps = 80
     /// The most images of one run; it ends when they are made.
@@ -21,7 +23,7 @@ package struct CrashImages: Sendable {
     package init() {}
 
     /// One run of the workload. `details` of the result: "nested" images, made inside recovery,
-    /// and "operations" of the workload's disk after which images were made.
+    /// "further lives", and "operations" of the workload's disk after which images were made.
     package func run(seed: UInt64) -> ProofResult {
         let disk = SimulatedDisk(seed: seed)
         let world = World(images: self, seed: seed)
@@ -140,7 +142,10 @@ package struct CrashImages: Sendable {
         /// Recovers the image, holds it against the ledger, loses all that is not synced, and
         /// does so again: what was shown once must stay, and nothing is found damaged twice.
         private func check(_ image: SimulatedDisk, _ before: Ledger, _ place: String) {
-            result.withLock { $0.count += 1 }
+            let number = result.withLock { result in
+                result.count += 1
+                return result.count
+            }
             var ledger = before
             var aside: [String: [UInt8]] = [:]
             for round in ["", ", once more"] {
@@ -164,6 +169,37 @@ package struct CrashImages: Sendable {
                     return
                 }
                 image.powerCut { _ in 0 }
+            }
+            if number % images.furtherLifeOneIn == 0 { checkFurtherLife(image, &ledger, place) }
+        }
+
+        /// Lets a further life append to every partition, cuts its power, and checks once more:
+        /// nothing of an earlier life may stand where this one's batches were to be.
+        private func checkFurtherLife(
+            _ image: SimulatedDisk, _ ledger: inout Ledger, _ place: String
+        ) {
+            do {
+                let directory = try Workload.open(image, "/data", .manual, now: Self.now)
+                for log in directory.topics.flatMap(\.partitions) {
+                    let partition = Int(log.partition)
+                    let batch = ProofBatch(
+                        number: generator.withLock { $0.next() >> 1 }, timestamp: Self.now)
+                    ledger.note(.appending(topic: log.topic, partition: partition, batch))
+                    let result = try log.append(batch.bytes, now: Self.now)
+                    ledger.note(
+                        .appended(
+                            topic: log.topic, partition: partition, batch,
+                            base: result.baseOffset, next: result.lastOffset + 1))
+                }
+                let choices = choices(image, imagesPerOperation: 3).last!
+                let cut = Self.cut(image, choices)
+                result.withLock { $0.details["further lives", default: 0] += 1 }
+                let after = try Workload.open(cut, "/data", .manual, now: Self.now)
+                for sentence in ledger.check(after) {
+                    violation("\(place), a further life: \(sentence)")
+                }
+            } catch {
+                violation("\(place), a further life: \(error)")
             }
         }
     }

@@ -131,6 +131,25 @@ package final class SimulatedDisk: Sendable {
         }
     }
 
+    /// The power goes when all unsynced names are on the platter, and of the files all that is
+    /// unsynced of one kind, data or sizes, or of both, or nothing.
+    package func powerCut(keepsData: Bool, keepsSizes: Bool) {
+        let keeps = state.withLock { state in
+            Self.inDoubt(state).flatMap { inode -> [Bool] in
+                switch state.inodes[inode]! {
+                case .file(let file):
+                    file.choices.indices.map {
+                        $0 < file.sectorsInDoubt ? keepsData : keepsSizes
+                    }
+                case .directory(let directory):
+                    .init(repeating: true, count: directory.pendingCount)
+                }
+            }
+        }
+        var rest = keeps[...]
+        powerCut { ways in rest.removeFirst() ? ways - 1 : 0 }
+    }
+
     /// The power goes, and `choose` says for each of `crashChoices`, in order, which way: from 0,
     /// as it was synced, to one less than what it is handed, as it was last.
     package func powerCut(choosing choose: (Int) -> Int) {

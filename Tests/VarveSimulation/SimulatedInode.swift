@@ -1,11 +1,20 @@
 /// A file of the simulated disk: what its readers see, and what is on the platter.
+///
+/// A file system's block outlives the size that a file had in it: data may reach the platter while
+/// the size that covers it does not (ext4, XFS), and the size may reach it while the data does not
+/// (ext4, in a block that was there before). So what once was written to the last block may stand
+/// behind the end, unseen, and be in the file again when it has grown.
 struct SimulatedFileData {
     static let sectorBytes = 512
+    /// Of the file system: ext4's and XFS's usual block.
+    static let blockBytes = 4096
 
     /// The page cache's view.
     private(set) var cached: [UInt8] = []
     /// What a power cut leaves for certain.
     private(set) var durable: [UInt8] = []
+    /// What the platter has behind that in its last block.
+    private var stale: [UInt8] = []
     /// Bytes set aside (posix_fallocate) from the file's beginning, written or not.
     private(set) var allocated = 0
     private var durableAllocated = 0
@@ -105,9 +114,14 @@ struct SimulatedFileData {
     mutating func dropCache() {
         for sector in lost {
             let range = Self.range(of: sector, in: cached.count)
-            for index in range { cached[index] = index < durable.count ? durable[index] : 0 }
+            for index in range { cached[index] = platter(index) }
         }
         lost = []
+    }
+
+    private func platter(_ index: Int) -> UInt8 {
+        if index < durable.count { return durable[index] }
+        return index - durable.count < stale.count ? stale[index - durable.count] : 0
     }
 
     /// How many ways each piece may go in a power cut: two for every unsynced sector, and as many
@@ -116,6 +130,9 @@ struct SimulatedFileData {
         let sectors = [Int](repeating: 2, count: dirty.union(lost).count)
         return sizes.isEmpty ? sectors : sectors + [sizes.count + 1]
     }
+
+    /// How many of `choices` are sectors; what is left is the size.
+    var sectorsInDoubt: Int { dirty.union(lost).count }
 
     /// The power goes: `choose` says for each of `choices` which way, 0 for what was synced.
     mutating func cutPower(choosing choose: (Int) -> Int) {
@@ -134,19 +151,30 @@ struct SimulatedFileData {
         sizes = []
     }
 
-    /// Copies `sectors` to the platter, whose file then has `size` bytes.
+    /// Copies `sectors` to the platter, whose file then has `size` bytes. Sectors behind that
+    /// reach it as well, as far as its last block goes; those behind are not the file's any more.
     private mutating func settle(size: Int, _ sectors: Set<Int>) {
-        Self.resize(&durable, to: size)
+        let end = (size + Self.blockBytes - 1) / Self.blockBytes * Self.blockBytes
+        var image = durable
+        durable = []
+        image.append(contentsOf: stale)
+        Self.resize(&image, to: end)
         for sector in sectors {
-            let range = Self.range(of: sector, in: min(size, cached.count))
+            let range = Self.range(of: sector, in: min(end, cached.count))
+            let whole = Self.range(of: sector, in: end)
             if range.isEmpty { continue }
             cached.withUnsafeBytes { from in
-                durable.withUnsafeMutableBytes { to in
+                image.withUnsafeMutableBytes { to in
                     (to.baseAddress! + range.lowerBound).copyMemory(
                         from: from.baseAddress! + range.lowerBound, byteCount: range.count)
+                    (to.baseAddress! + range.upperBound).initializeMemory(
+                        as: UInt8.self, repeating: 0, count: whole.upperBound - range.upperBound)
                 }
             }
         }
+        stale = image[size...].contains { $0 != 0 } ? Array(image[size...]) : []
+        Self.resize(&image, to: size)
+        durable = image
     }
 
     /// Cuts `bytes`, or adds zeros, as one copy of memory.
