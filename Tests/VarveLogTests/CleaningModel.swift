@@ -22,7 +22,9 @@ struct CleaningModel {
         var horizonLast: Int64 = 0
         /// The time from which it must be gone after a whole compaction, once one has met it.
         var horizonMax: Int64?
-        /// A tombstone past its time was in reach of a compaction.
+        /// It is a transaction's marker; the horizons are its as a tombstone's are.
+        var isMarker = false
+        /// A tombstone or marker past its time was in reach of a compaction.
         var isExpired = false
         /// A reader has missed it: it must not come back (I3).
         var isSeenGone = false
@@ -35,6 +37,8 @@ struct CleaningModel {
         let appendTime: Int64
         /// Newest time its records claim.
         let maxTimestamp: Int64
+        /// What it says as a transaction's marker; nil where it is none.
+        var isCommit: Bool?
     }
 
     /// By offset.
@@ -61,7 +65,8 @@ struct CleaningModel {
     private func violate(_ what: String) { violations.list.append(what) }
 
     mutating func appended(
-        _ records: [Record], _ header: RecordBatchHeader, at base: Int64, _ now: Int64
+        _ records: [Record], _ header: RecordBatchHeader, at base: Int64, _ now: Int64,
+        isCommit: Bool? = nil
     ) {
         for offset in entries.keys where offset >= base { entries[offset] = nil }
         for other in batches.keys where other >= base { batches[other] = nil }
@@ -69,24 +74,33 @@ struct CleaningModel {
         header.baseOffset = base
         batches[base] = Batch(
             header: header, appendTime: now,
-            maxTimestamp: records.map(\.timestamp).max() ?? -1)
+            maxTimestamp: records.map(\.timestamp).max() ?? -1, isCommit: isCommit)
         for (index, record) in records.enumerated() {
             var placed = record
             placed.offset = base + Int64(index)
-            entries[placed.offset] = Entry(record: placed, batch: base)
+            entries[placed.offset] = Entry(
+                record: placed, batch: base, isMarker: header.attributes.isControl)
         }
     }
 
     // MARK: Compaction
 
     /// A compaction is about to begin: `end` bounds what it can reach.
+    /// REQUIRES: `end` is not beyond the last stable offset.
     mutating func compactionBegins(end: Int64, deleteRetention: Int64, now: Int64) {
+        let aborted = abortedBatches
         var latest: [ByteSlice: Int64] = [:]
-        for (offset, entry) in entries where offset < end {
+        for (offset, entry) in entries where offset < end && !entry.isMarker {
+            // What was aborted goes, and makes nothing else go.
+            if aborted.contains(entry.batch) {
+                entries[offset]!.isSuperseded = true
+                continue
+            }
             guard let key = entry.record.key else { continue }
             latest[key] = max(latest[key] ?? -1, offset)
         }
-        for (offset, entry) in entries where offset < end {
+        for (offset, entry) in entries
+        where offset < end && !entry.isMarker && !aborted.contains(entry.batch) {
             guard let key = entry.record.key else {
                 entries[offset]!.isSuperseded = true
                 continue
@@ -104,16 +118,21 @@ struct CleaningModel {
                 if now >= horizon { entries[offset]!.isExpired = true }
             }
         }
+        markersBegin(end: end, deleteRetention: deleteRetention, now: now)
     }
 
     /// A whole compaction came back: every key below `end` is there once.
     mutating func compactionEnded(
         end: Int64, now: Int64, _ log: PartitionLog, _ context: String
     ) throws {
+        let aborted = abortedBatches
         var seen: [ByteSlice: Int64] = [:]
-        for (_, bytes) in try log.everything() {
+        for (header, bytes) in try log.everything() where !header.attributes.isControl {
             for record in try RecordBatch.records(in: bytes)
             where record.offset < end && record.offset >= log.startOffset {
+                require(
+                    !aborted.contains(header.baseOffset),
+                    "\(context): offset \(record.offset) was aborted and stayed")
                 guard let key = record.key else {
                     violate("\(context): offset \(record.offset) without a key stayed")
                     continue
@@ -130,7 +149,8 @@ struct CleaningModel {
                 }
             }
         }
-        for (offset, entry) in entries where offset < end && entry.record.value == nil {
+        for (offset, entry) in entries
+        where offset < end && entry.record.value == nil && !entry.isMarker {
             // The earliest whole compaction has stamped it at the latest; one that was cut off
             // may have done it before, with another time.
             if entry.horizonMax == nil { entries[offset]!.horizonMax = entry.horizonLast }
@@ -233,6 +253,7 @@ struct CleaningModel {
         startOffset = start
         startMax = max(startMax, start)
         checkProducers(foundBatches, start, context)
+        try checkTransactions(log, context)
     }
 
     /// A batch keeps its bounds, producer and codec, whatever compaction took out of it.
@@ -263,7 +284,8 @@ struct CleaningModel {
     /// The last batch of each producer, by its id.
     var lastBatches: [Int64: Batch] {
         var last: [Int64: Batch] = [:]
-        for batch in batches.values where batch.header.hasProducer {
+        for batch in batches.values
+        where batch.header.hasProducer && !batch.header.attributes.isControl {
             if batch.header.baseOffset > last[batch.header.producerID]?.header.baseOffset ?? -1 {
                 last[batch.header.producerID] = batch
             }

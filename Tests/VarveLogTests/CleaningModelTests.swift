@@ -35,6 +35,7 @@ import VarveSimulation
                 + "\(violations) violations: "
                 + list.joined(separator: ", "))
         #expect(counts["records compacted away"] ?? 0 > 0)
+        #expect(counts["markers compacted away"] ?? 0 > 0)
         #expect(counts["power cuts"] ?? 0 > 0)
     }
 }
@@ -58,7 +59,9 @@ final class CleaningWorld {
         let header: RecordBatchHeader
         let base: Int64
         let appendTime: Int64
+        var isCommit: Bool?
     }
+
     /// What was wrong; the life ends with the first.
     var violations: [String] { model.violations.list }
 
@@ -120,7 +123,8 @@ final class CleaningWorld {
     private func work() throws {
         now += Int64(generator.int(0...1500))
         switch generator.int(0..<100) {
-        case 0..<50: try append()
+        case 0..<43: try append()
+        case 43..<50: try endTransaction()
         case 50..<67: directory.commitNow()
         case 67..<72: directory.tick(now: now)
         case 72..<84: try compact()
@@ -158,13 +162,17 @@ final class CleaningWorld {
                     headers: generator.chance(1, in: 4)
                         ? [RecordHeader(name: "h", value: ByteSlice(key))] : []))
         }
-        var builder = RecordBatchBuilder(codec: codec)
+        let (id, sequence) = nextProducer()
+        let isTransactional = id >= Self.firstTransactional
+        var builder = RecordBatchBuilder(
+            codec: codec,
+            attributes: isTransactional
+                ? BatchAttributes(codec: codec, isTransactional: true) : nil)
         for record in records {
             builder.append(
                 timestamp: record.timestamp, key: record.key, value: record.value,
                 headers: record.headers)
         }
-        let (id, sequence) = nextProducer()
         let batch = try builder.finish(
             producerID: id, producerEpoch: id < 0 ? -1 : 0, baseSequence: sequence)
         let header = try batch.withUnsafeBytes { (raw) throws(RecordError) in
@@ -185,6 +193,30 @@ final class CleaningWorld {
         }
     }
 
+    /// Producers from this id on write in transactions.
+    private static let firstTransactional: Int64 = 4
+
+    /// Ends a transaction, or writes the marker of an empty one.
+    private func endTransaction() throws {
+        let id = Int64(generator.int(Int(Self.firstTransactional)...6))
+        let marker = TransactionMarker(
+            isCommit: generator.chance(1, in: 2), coordinatorEpoch: 0)
+        let batch = marker.batch(producerID: id, producerEpoch: 0, timestamp: now)
+        let header = try batch.withUnsafeBytes { (raw) throws(RecordError) in
+            try RecordBatchHeader(parsing: raw)
+        }
+        let records = try RecordBatch.records(in: batch)
+        unanswered = Unanswered(
+            records: records, header: header, base: log.endOffset, appendTime: now,
+            isCommit: marker.isCommit)
+        let result = try log.appendMarker(marker, producerID: id, epoch: 0, now: now)
+        unanswered = nil
+        model.appended(
+            records, header, at: result.baseOffset, now, isCommit: marker.isCommit)
+        awaitDurable(result.lastOffset + 1)
+        count("transactions ended")
+    }
+
     private func awaitDurable(_ end: Int64) {
         log.whenDurable(end) { [told] error in
             if error == nil { told.withLock { $0 = max($0, end) } }
@@ -193,7 +225,7 @@ final class CleaningWorld {
 
     /// A producer and the sequence number that it must go on with.
     private func nextProducer() -> (Int64, Int32) {
-        let id = Int64(generator.int(0..<4))
+        let id = Int64(generator.int(0..<7))
         guard id > 0 else { return (-1, -1) }
         guard let last = model.lastBatches[id] else { return (id, 0) }
         return (id, last.header.lastSequence + 1)
@@ -204,7 +236,9 @@ final class CleaningWorld {
     private func compact() throws {
         let log = log
         let configuration = configuration
-        let end = log.state.withLock { $0.segments[$0.segments.count - 1].base }
+        let end = log.state.withLock { state in
+            min(state.segments[state.segments.count - 1].base, state.lastStableOffset)
+        }
         let deleteRetention = configuration.deleteRetentionMilliseconds
         let isDue = try log.compactionNeed(now: now)?.isDue
         if isDue == nil, log.isOnline { model.require(!configuration.isCompacting, "\(context)") }
@@ -229,6 +263,7 @@ final class CleaningWorld {
         count("compactions")
         count("compaction passes", result.passes)
         count("records compacted away", result.recordsRemoved)
+        count("markers compacted away", result.markersRemoved)
         count("segments merged away", result.segmentsBefore - result.segmentsAfter)
         if let failure { throw failure }
         guard !result.wasCutShort, result.passes > 0, configuration.isCompacting else { return }
@@ -240,7 +275,8 @@ final class CleaningWorld {
     /// What others do while a compaction runs.
     private func meanwhile() throws {
         switch generator.int(0..<10) {
-        case 0..<4: try append()
+        case 0..<3: try append()
+        case 3: try endTransaction()
         case 4..<6: directory.commitNow()
         case 6: try trim()
         default:
@@ -344,7 +380,9 @@ final class CleaningWorld {
         if let batch = unanswered,
             try log.everything().contains(where: { $0.header.baseOffset == batch.base })
         {
-            model.appended(batch.records, batch.header, at: batch.base, batch.appendTime)
+            model.appended(
+                batch.records, batch.header, at: batch.base, batch.appendTime,
+                isCommit: batch.isCommit)
             unanswered = nil
         }
         // What is not durable yet is not readable, and not lost either.

@@ -8,8 +8,11 @@ internal import VarveRecords
 ///   it goes.
 /// - A tombstone stays until `delete.retention.ms` after the first compaction that met it; that
 ///   time is written into its batch, the delete horizon (KIP-534).
-/// - Records of aborted transactions go; the markers of transactions stay.
-/// - Of a producer's last batch at least the empty shell stays.
+/// - Records of aborted transactions go. The marker of a transaction, committed or aborted, stays
+///   until a pass has met none of its batches any more, not even an empty shell, and from then on
+///   for `delete.retention.ms`; that time is written into its batch as well.
+/// - Of a producer's last batch at least the empty shell stays, and the markers of one of whom only
+///   markers are remembered.
 ///
 /// REQUIRES: batches in order, from the log's first.
 struct BatchCleaner {
@@ -30,9 +33,11 @@ struct BatchCleaner {
     private var transactions: TransactionCleaning
 
     private(set) var recordsRemoved = 0
+    /// Markers of transactions that went.
+    private(set) var markersRemoved = 0
     /// Records that went because they had no key.
     private(set) var keylessRemoved = 0
-    /// When the last tombstone that stayed may go; -1 when none did.
+    /// When the last tombstone or marker that stayed may go; -1 when none did.
     private(set) var lastHorizon: Int64 = -1
     /// Batches whose records cannot be read here: a codec that is not built in, or damage that
     /// their producer made.
@@ -53,7 +58,7 @@ struct BatchCleaner {
     mutating func clean(_ header: RecordBatchHeader, _ batch: ByteSlice) -> Outcome {
         if header.baseOffset >= end { return .unchanged }
         let isAborted = transactions.isAborted(header)
-        if header.attributes.isControl { return .unchanged }
+        if header.attributes.isControl { return cleanMarker(header, batch) }
         let records: [Record]
         do throws(RecordError) {
             records = try RecordBatch.records(in: batch)
@@ -78,10 +83,7 @@ struct BatchCleaner {
             return records.isEmpty ? .unchanged : .rewritten(RecordBatch.emptied(header))
         }
         var horizon = header.deleteHorizon
-        if hasTombstone, horizon == nil {
-            let (sum, overflow) = now.addingReportingOverflow(deleteRetentionMilliseconds)
-            horizon = overflow ? Int64.max : sum
-        }
+        if hasTombstone, horizon == nil { horizon = newHorizon }
         // One that is past and stays for another reason must not make the log due for ever.
         if hasTombstone, horizon! >= now { lastHorizon = max(lastHorizon, horizon!) }
         if kept.count == records.count, horizon == header.deleteHorizon { return .unchanged }
@@ -94,6 +96,36 @@ struct BatchCleaner {
         } catch {
             return cannotRead()
         }
+    }
+
+    /// Source: Kafka's `CleanedTransactionMetadata.onControlBatchRead` and `checkBatchRetention`.
+    private mutating func cleanMarker(
+        _ header: RecordBatchHeader, _ batch: ByteSlice
+    ) -> Outcome {
+        let isMarker = batch.withUnsafeBytes { TransactionMarker(controlBatch: $0) } != nil
+        let isAlone = transactions.isAlone(header)
+        guard isMarker, isAlone, !mayBeLast(header) else { return .unchanged }
+        if let horizon = header.deleteHorizon {
+            guard now < horizon else {
+                markersRemoved += 1
+                return .removed
+            }
+            lastHorizon = max(lastHorizon, horizon)
+            return .unchanged
+        }
+        do throws(RecordError) {
+            let rewritten = try RecordBatch.compacted(
+                header, keeping: try RecordBatch.records(in: batch), deleteHorizon: newHorizon)
+            lastHorizon = max(lastHorizon, newHorizon)
+            return .rewritten(rewritten)
+        } catch {
+            return cannotRead()
+        }
+    }
+
+    private var newHorizon: Int64 {
+        let (sum, overflow) = now.addingReportingOverflow(deleteRetentionMilliseconds)
+        return overflow ? Int64.max : sum
     }
 
     private func stays(_ record: Record, _ header: RecordBatchHeader) -> Bool {

@@ -14,6 +14,8 @@ struct CleanedSegment {
     private var replacement: SegmentReplacement
     private let indexIntervalBytes: Int
     private var pending = ByteWriter(capacity: 1 << 16)
+    /// Offsets of the markers that went.
+    private var removedMarkers: Set<Int64> = []
 
     private static let pieceBytes = 1 << 20
     /// The kinds of files that are written aside and renamed.
@@ -49,6 +51,7 @@ struct CleanedSegment {
         switch outcome {
         case .removed:
             isUnchanged = false
+            if header.attributes.isControl { removedMarkers.insert(header.lastOffset) }
         case .unchanged:
             try append(header, batch)
         case .rewritten(let bytes):
@@ -103,8 +106,11 @@ struct CleanedSegment {
             group.map(\.firstAppendTime).filter { $0 >= 0 }.min() ?? -1
         segment.lastAppendTime = group.map(\.lastAppendTime).max() ?? -1
         segment.noteTime()
-        // Markers stay, and so does what the index says of them.
-        for entry in group.flatMap(\.transactions.entries) { segment.transactions.append(entry) }
+        // While a marker stays, so does what the index says of it.
+        for entry in group.flatMap(\.transactions.entries)
+        where !removedMarkers.contains(entry.lastOffset) {
+            segment.transactions.append(entry)
+        }
         try writeAside(&segment.index, .index)
         try writeAside(&segment.timeIndex, .timeindex)
         if !segment.transactions.isEmpty { try writeAside(&segment.transactions, .txnindex) }

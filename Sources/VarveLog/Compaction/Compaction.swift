@@ -12,7 +12,9 @@ package struct CompactionResult: Equatable, Sendable {
     package var segmentsBefore = 0
     package var segmentsAfter = 0
     package var recordsRemoved = 0
-    /// Of those, records that had no key: they were appended before the topic was compacted.
+    /// Markers of transactions of which nothing else was left.
+    package var markersRemoved = 0
+    /// Of the records, those that had no key: they were appended before the topic was compacted.
     package var keylessRemoved = 0
     /// Batches that stayed whole because their records cannot be read here.
     package var unreadableBatches = 0

@@ -40,6 +40,7 @@ struct CompactionPass {
         }
         result.passes += 1
         result.recordsRemoved += cleaner.recordsRemoved
+        result.markersRemoved += cleaner.markersRemoved
         result.keylessRemoved += cleaner.keylessRemoved
         result.unreadableBatches = cleaner.unreadableBatches
         lastHorizon = cleaner.lastHorizon
