@@ -249,7 +249,7 @@ extension ProducerState.Producer {
 
     /// The sequence its next batch must have. After 2^31-1 comes 0, and a new epoch begins with 0
     /// (KIP-98).
-    fileprivate func nextSequence(epoch: Int16) -> Int32 {
+    func nextSequence(epoch: Int16) -> Int32 {
         guard epoch == self.epoch, let last = batches.last, last.lastSequence != Int32.max else {
             return 0
         }
