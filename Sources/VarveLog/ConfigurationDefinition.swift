@@ -1,3 +1,5 @@
+internal import VarveRecords
+
 /// What a configuration's text stands for; Kafka's type names (DescribeConfigs, KIP-569).
 package enum ConfigurationType: String, Sendable {
     case boolean, string, int, long, double, list
@@ -36,7 +38,7 @@ package struct ConfigurationDefinition: Sendable {
         .init(
             "compression.type", .string, "producer",
             words: ["producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"],
-            "The codec batches are kept in. producer: as they came."),
+            "The codec batches are kept in; others are recompressed. producer: each as it came."),
         .init(
             "delete.retention.ms", .long, "86400000", in: 0...Int64.max,
             "How long a compacted topic keeps the marks of deleted keys."),
@@ -129,13 +131,25 @@ package struct ConfigurationDefinition: Sendable {
             }
             return nil
         case .string:
-            return words.isEmpty || words.contains(value)
-                ? nil : "must be one of \(words.joined(separator: ", "))"
+            guard words.isEmpty || words.contains(value) else {
+                return "must be one of \(words.joined(separator: ", "))"
+            }
+            return name == "compression.type" ? Self.reasonAgainstCodec(value) : nil
         case .list:
             let parts = Self.parts(of: value)
             return parts.allSatisfy(words.contains) && Set(parts).count == parts.count
                 ? nil : "must be a list of \(words.joined(separator: ", "))"
         }
+    }
+
+    /// The codec that a `compression.type` stands for; nil for "producer".
+    static func codec(named value: String) -> CompressionCodec? {
+        value == "uncompressed" ? CompressionCodec.none : CompressionCodec(name: value)
+    }
+
+    private static func reasonAgainstCodec(_ value: String) -> String? {
+        guard let codec = codec(named: value), !codec.isBuiltIn else { return nil }
+        return "this build has no \(value) codec (its package trait is off)"
     }
 
     /// A list's parts, without spaces around them.

@@ -5,6 +5,7 @@ package import VarvePlatform
 ///     <path>/varve.lock             locked, and names the holder
 ///     <path>/meta.json              format, cluster id, node id
 ///     <path>/producer-ids           the next block of producer ids
+///     <path>/<state file>           what the broker itself must remember, see `StateFile`
 ///     <path>/topics/<topic>/        topic.json and one directory for each partition
 ///     <path>/quarantine/            what recovery and healing set aside
 ///     <path>/scrub                  how far the scrubber is
@@ -26,6 +27,8 @@ package final class DataDirectory: Sendable {
     private let registry: Lock<Registry>
     /// Held while topics are made, changed or deleted, one at a time.
     private let changes = Lock<Void>(())
+    /// What topics use where they set nothing themselves.
+    private let defaults: Lock<TopicConfiguration>
 
     private struct Registry {
         var byName: [String: Topic] = [:]
@@ -47,6 +50,7 @@ package final class DataDirectory: Sendable {
         nodeID = meta.nodeID
         self.recovery = recovery
         self.options = options
+        defaults = Lock(options.topicDefaults)
         self.store = store
         self.lockFile = Lock(lockFile)
         self.producerIDs = producerIDs
@@ -210,7 +214,7 @@ package final class DataDirectory: Sendable {
         return TopicDirectory.Plan(
             name: topic.name, partitions: topic.partitions,
             configuration: try TopicConfiguration(
-                overrides: topic.overrides, defaults: options.topicDefaults))
+                overrides: topic.overrides, defaults: topicDefaults))
     }
 
     /// Deletes a topic with its records; durable on return. Readers in flight finish.
@@ -261,7 +265,7 @@ package final class DataDirectory: Sendable {
             try checkOpen()
             guard let topic = topic(name) else { throw .unknownTopic(name) }
             let configuration = try TopicConfiguration(
-                overrides: overrides, defaults: options.topicDefaults)
+                overrides: overrides, defaults: topicDefaults)
             try TopicDirectory.write(
                 TopicDescription(
                     id: topic.id, partitionCount: topic.partitions.count, overrides: overrides),
@@ -269,6 +273,20 @@ package final class DataDirectory: Sendable {
             topic.configure(configuration)
         }
     }
+
+    /// What topics use where they set nothing themselves.
+    package var topicDefaults: TopicConfiguration { defaults.withLock { $0 } }
+
+    /// Changes that, for all topics, at once. It is not kept: `open` is told it again.
+    package func setTopicDefaults(_ configuration: TopicConfiguration) {
+        changes.withLock { _ in
+            defaults.withLock { $0 = configuration }
+            for topic in topics { topic.configure(topic.configuration.on(configuration)) }
+        }
+    }
+
+    /// Changes how many bytes all topics together may have; nil for any number. Not kept either.
+    package func setQuota(_ bytes: Int64?) { store.quota.setLimit(bytes) }
 
     private func checkOpen() throws(LogError) {
         if registry.withLock({ $0.isClosed || $0.refusesChanges }) { throw .closed }

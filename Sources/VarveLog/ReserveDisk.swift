@@ -73,6 +73,7 @@ final class ReserveDisk: Disk {
     func entry(_ path: String) throws(SystemError) -> DiskEntry? { try disk.entry(path) }
     func syncDirectory(_ path: String) throws(SystemError) { try disk.syncDirectory(path) }
     func freeBytes(_ path: String) throws(SystemError) -> Int64 { try disk.freeBytes(path) }
+    func totalBytes(_ path: String) throws(SystemError) -> Int64? { try disk.totalBytes(path) }
     func lock(_ path: String) throws(SystemError) -> (any DiskFile)? { try disk.lock(path) }
 }
 

@@ -1,3 +1,5 @@
+package import VarveRecords
+
 /// How one topic keeps its records, under Kafka's configuration names.
 ///
 /// What a topic says itself (`overrides`) goes before the broker's defaults. The typed properties
@@ -23,6 +25,8 @@ package struct TopicConfiguration: Equatable, Sendable {
     package private(set) var isDeleting = true
     package private(set) var isCompacting = false
     package private(set) var usesAppendTime = false
+    /// What clients' batches are compressed with before they are kept; nil: each as it came.
+    package private(set) var codec: CompressionCodec?
     package private(set) var timestampBeforeMaxMilliseconds = Int64.max
     package private(set) var timestampAfterMaxMilliseconds: Int64 = 3_600_000
     /// Retention counts from the records' own times (Kafka's rule), not from the append.
@@ -69,8 +73,14 @@ package struct TopicConfiguration: Equatable, Sendable {
     /// The same values as defaults for others: nothing counts as the topic's own any more.
     package var asDefaults: TopicConfiguration { TopicConfiguration(values: values) }
 
-    private init(values: [String: String]) {
-        overrides = [:]
+    /// The same overrides on top of other defaults.
+    func on(_ defaults: TopicConfiguration) -> TopicConfiguration {
+        TopicConfiguration(
+            overrides: overrides, values: defaults.values.merging(overrides) { $1 })
+    }
+
+    private init(overrides: [String: String] = [:], values: [String: String]) {
+        self.overrides = overrides
         self.values = values
         read()
     }
@@ -93,6 +103,7 @@ package struct TopicConfiguration: Equatable, Sendable {
         isDeleting = policies.contains("delete")
         isCompacting = policies.contains("compact")
         usesAppendTime = value(of: "message.timestamp.type") == "LogAppendTime"
+        codec = ConfigurationDefinition.codec(named: value(of: "compression.type"))
         timestampBeforeMaxMilliseconds = number("message.timestamp.before.max.ms")
         timestampAfterMaxMilliseconds = number("message.timestamp.after.max.ms")
         retentionUsesRecordTime = value(of: "varve.retention.clock") == "record"

@@ -41,6 +41,8 @@ package protocol Disk: AnyObject, Sendable {
     func syncDirectory(_ path: String) throws(SystemError)
     /// Bytes an ordinary user can still write on the file system of `path`.
     func freeBytes(_ path: String) throws(SystemError) -> Int64
+    /// Bytes that the file system of `path` has in all; nil where there is no such number.
+    func totalBytes(_ path: String) throws(SystemError) -> Int64?
     /// Takes the whole-file lock of `path` (made when missing) for the life of the returned file;
     /// nil when another process holds it.
     func lock(_ path: String) throws(SystemError) -> (any DiskFile)?
@@ -102,6 +104,9 @@ extension Disk {
     package func openPastCache(_ path: String) throws(SystemError) -> any DiskFile {
         DroppingFile(try open(path, .read))
     }
+
+    /// For disks that have no size.
+    package func totalBytes(_ path: String) throws(SystemError) -> Int64? { nil }
 
     /// Replaces the file at `path` so that after a crash it holds the old bytes or the new.
     /// Durable on return: written aside, synced, renamed, directory synced.

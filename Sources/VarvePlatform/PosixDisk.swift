@@ -73,6 +73,12 @@ package final class PosixDisk: Disk {
         return Int64(clamping: UInt64(status.f_bavail) &* UInt64(status.f_frsize))
     }
 
+    package func totalBytes(_ path: String) throws(SystemError) -> Int64? {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { throw .last("statvfs", path) }
+        return Int64(clamping: UInt64(status.f_blocks) &* UInt64(status.f_frsize))
+    }
+
     package func lock(_ path: String) throws(SystemError) -> (any DiskFile)? {
         let file = try open(path, .create)
         guard let posix = file as? PosixFile else { preconditionFailure("open made another type") }

@@ -1,0 +1,48 @@
+package import VarvePlatform
+
+extension RecordBatch {
+    /// The one batch in `batch` with its records compressed by `codec`, and the same in all else;
+    /// `batch` itself where that is its codec already.
+    ///
+    /// Only what the records are wrapped in changes, so they need not be taken apart: each keeps
+    /// its offset, time and sequence number.
+    /// - Parameter batch: its checksum need not be verified yet; it is, before it is made anew.
+    /// - Parameter decompressedBytesMax: a batch that decompresses to more is refused (I8).
+    /// - Throws: what `RecordBatchHeader.verified` throws; `.badCompression`,
+    ///   `.decompressedTooLarge`, `.codecNotBuilt`, `.unknownCodec`, `.badLength`.
+    package static func recompressed(
+        _ batch: ByteSlice, with codec: CompressionCodec,
+        decompressedBytesMax: Int = decompressedBytesMax
+    ) throws(RecordError) -> ByteSlice {
+        var header = try batch.withUnsafeBytes { (bytes) throws(RecordError) in
+            try RecordBatchHeader(parsing: bytes)
+        }
+        guard let given = header.attributes.codec else {
+            throw .unknownCodec(Int(header.attributes.rawValue & 7))
+        }
+        if given == codec { return batch }
+        // A checksum made anew over damaged bytes would hide the damage (I2).
+        _ = try batch.withUnsafeBytes { (bytes) throws(RecordError) in
+            try RecordBatchHeader.verified(bytes)
+        }
+        let records = try given.decompress(
+            batch[RecordBatchHeader.byteCount..<header.totalByteCount],
+            bytesMax: decompressedBytesMax)
+        let payload = try codec.compress(records)
+        let total = RecordBatchHeader.byteCount + payload.count
+        guard total <= RecordBatchHeader.batchBytesMax else {
+            throw .badLength(Int32(clamping: total))
+        }
+        header.batchLength = Int32(total - RecordBatchHeader.prefixByteCount)
+        header.attributes.rawValue =
+            header.attributes.rawValue & ~7 | UInt16(codec.rawValue)
+        return ByteSlice(filling: total) { bytes in
+            payload.withUnsafeBytes {
+                UnsafeMutableRawBufferPointer(rebasing: bytes[RecordBatchHeader.byteCount...])
+                    .copyMemory(from: $0)
+            }
+            header.seal(bytes)
+            return total
+        }
+    }
+}
