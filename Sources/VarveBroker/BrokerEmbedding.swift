@@ -134,9 +134,10 @@ extension Broker {
     ) throws(BrokerError) -> (PartitionLog, AppendResult) {
         let log = try log(topic, partition)
         guard !records.isEmpty else { throw .invalid("no records to append") }
-        let clock = try state().clock
-        let now = clock.wallMilliseconds()
-        var builder = RecordBatchBuilder()
+        let state = try state()
+        let now = state.clock.wallMilliseconds()
+        let codec = state.directory.topic(topic)?.configuration.codec
+        var builder = RecordBatchBuilder(codec: codec ?? .none)
         for record in records {
             builder.append(
                 timestamp: record.timestamp ?? now, key: record.key.map { ByteSlice($0) },

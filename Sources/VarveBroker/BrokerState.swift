@@ -4,10 +4,9 @@ package import VarvePlatform
 
 /// What all connections and handlers of one broker share. Thread-safe.
 package final class BrokerState: Sendable {
-    package let settings: BrokerSettings
     package let directory: DataDirectory
-    /// What topics have that they do not set themselves.
-    package let topicDefaults: TopicConfiguration
+    /// The settings, with what was changed of them since the start.
+    let live: LiveSettings
     package let clock: any Clock
     package let logger: Logger
     package let metrics = Metrics()
@@ -21,8 +20,9 @@ package final class BrokerState: Sendable {
     /// Partitions reopened and verified on command.
     let repairs: RepairJobs
     let partitionWatches = PartitionWatches()
-    /// The most a Fetch response carries (`fetch.max.bytes`).
-    let fetchBytesMax: Int
+    /// Quotas of clients, and what clients have used of them.
+    let quotas: ClientQuotas
+    let fetchSessions: FetchSessionCache
     let connectionLimits: ConnectionLimits
     /// Memory for large requests while they arrive (`queued.max.request.bytes`).
     let frameMemory: MemoryBudget
@@ -40,14 +40,20 @@ package final class BrokerState: Sendable {
     let tls: TLSIdentity?
 
     init(
-        settings: BrokerSettings, directory: DataDirectory, topicDefaults: TopicConfiguration,
+        settings: BrokerSettings, directory: DataDirectory,
         limits: ConnectionLimits? = nil, tls: TLSIdentity? = nil, clock: any Clock,
         logger: Logger
     ) {
-        self.settings = settings
         self.directory = directory
-        self.topicDefaults = topicDefaults
-        fetchBytesMax = settings.int("fetch.max.bytes")
+        live = LiveSettings(settings, directory: directory, logger: logger)
+        quotas = ClientQuotas(
+            file: directory.stateFile(ClientQuotas.fileName),
+            burstSeconds: Double(
+                max(1, settings.int("quota.window.num") - 1)
+                    * settings.int("quota.window.size.seconds")),
+            logger: logger)
+        fetchSessions = FetchSessionCache(
+            slots: settings.int("max.incremental.fetch.session.cache.slots"))
         self.clock = clock
         self.logger = logger
         groups = GroupCoordinator(
@@ -62,6 +68,13 @@ package final class BrokerState: Sendable {
         handshakes = MemoryBudget(bytesMax: settings.int("varve.ssl.handshakes.max"))
         self.tls = tls
     }
+
+    /// The settings in force now.
+    package var settings: BrokerSettings { live.settings }
+    /// What topics have that they do not set themselves.
+    package var topicDefaults: TopicConfiguration { directory.topicDefaults }
+    /// The most a Fetch response carries (`fetch.max.bytes`).
+    var fetchBytesMax: Int { live.fetchBytesMax }
 
     /// Where clients reach this broker: each listener's address with the port it really has.
     var listeners: [ListenerAddress] { bound.withLock { $0 } }

@@ -40,6 +40,7 @@ extension ErrorCode {
     package init(_ error: RecordError) {
         switch error {
         case .truncated, .badLength, .badChecksum: self = .corruptMessage
+        case .codecNotBuilt: self = .unsupportedCompressionType
         default: self = .invalidRecord
         }
     }

@@ -30,6 +30,8 @@ package final class Metrics: Sendable {
     package let handshakesFailed = Counter()
     /// Connections closed because of what they sent.
     package let requestsRefused = Counter()
+    /// Times a connection was muted because its client was over a quota.
+    package let throttled = Counter()
     /// Times a large request had to wait for memory.
     package let framesStarved = Counter()
     package let bytesIn = Counter()

@@ -43,12 +43,13 @@ final class RunningBroker: Sendable {
         let loops = try Self.makeLoops(plan.settings, clock: clock, logger: logger)
         let directory = try Self.open(plan, disk: disk, clock: clock, logger: logger)
         let state = BrokerState(
-            settings: plan.settings, directory: directory, topicDefaults: plan.topicDefaults,
-            limits: plan.limits, tls: tls, clock: clock, logger: logger)
+            settings: plan.settings, directory: directory, limits: plan.limits, tls: tls,
+            clock: clock, logger: logger)
         self.state = state
         self.loops = loops
         // Before the first request: a group that is not there yet would be taken for none.
         state.groups.load()
+        try Self.loadState(of: state)
         do throws(SystemError) {
             for (index, listener) in bound.enumerated() {
                 try Self.serveKafka(
@@ -138,6 +139,19 @@ final class RunningBroker: Sendable {
                 reason = "this machine has no such address"
             }
             throw .cannotListen("\(endpoint)", reason: reason)
+        }
+    }
+
+    /// What clients have changed of settings and quotas in earlier runs.
+    private static func loadState(of state: BrokerState) throws(BrokerError) {
+        let now = state.clock.wallMilliseconds()
+        do throws(LogError) {
+            try state.live.load(now: now)
+            try state.quotas.load(now: now)
+        } catch {
+            state.admin.stop()
+            state.repairs.stop()
+            throw .cannotOpen(directory: state.directory.path, reason: "\(error)")
         }
     }
 

@@ -187,6 +187,17 @@ enum MetricsPage {
         counter(
             "varve_requests_refused_total", "Connections closed for what they sent.",
             metrics.requestsRefused)
+        counter(
+            "varve_throttled_total", "Times a client over its quota was kept waiting.",
+            metrics.throttled)
+        let sessions = broker.fetchSessions
+        gauge("varve_fetch_sessions", "Fetch sessions kept.", sessions.count)
+        gauge(
+            "varve_fetch_session_partitions", "Partitions of all fetch sessions.",
+            sessions.partitionCount)
+        gauge(
+            "varve_fetch_sessions_evicted", "Fetch sessions that went for others so far.",
+            sessions.evicted)
         if let tls = broker.tls {
             counter(
                 "varve_tls_handshakes_total", "TLS handshakes that came to their end.",

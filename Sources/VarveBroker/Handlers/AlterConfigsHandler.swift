@@ -2,7 +2,8 @@ internal import VarveLog
 internal import VarvePlatform
 internal import VarveWire
 
-/// AlterConfigs (33): replaces all that a topic sets itself. Source: KIP-133.
+/// AlterConfigs (33): replaces all that a topic sets itself, or all that was changed of the broker's
+/// settings. Source: KIP-133.
 enum AlterConfigsHandler: RequestHandler {
     typealias Request = AlterConfigsRequest
 
@@ -11,30 +12,20 @@ enum AlterConfigsHandler: RequestHandler {
     ) -> Reply<AlterConfigsResponse> {
         let slot = context.slot(AlterConfigsRequest.self)
         context.broker.admin.run {
-            var response = AlterConfigsResponse()
-            response.responses = request.resources.map { resource in
-                var result = AlterConfigsResponse.Resource()
-                result.resourceType = resource.resourceType
-                result.resourceName = resource.resourceName
-                let refusal = TopicAlteration.apply(
-                    to: resource.resourceName, type: resource.resourceType,
-                    isTrial: request.validateOnly, broker: context.broker
-                ) { (_) throws(LogError) in
-                    var overrides: [String: String] = [:]
-                    for config in resource.configs { overrides[config.name] = config.value }
-                    return overrides
-                }
-                result.errorCode = refusal?.code ?? .none
-                result.errorMessage = refusal?.text
-                return result
-            }
-            slot.complete(response)
+            slot.complete(
+                ConfigAlteration.answer(
+                    request.resources, isTrial: request.validateOnly, broker: context.broker
+                ) { _, configs in
+                    var values: [String: String] = [:]
+                    for config in configs { values[config.name] = config.value }
+                    return values
+                })
         }
         return .later
     }
 }
 
-/// IncrementalAlterConfigs (44): changes single configurations of a topic. Source: KIP-339.
+/// IncrementalAlterConfigs (44): changes single configurations. Source: KIP-339.
 enum IncrementalAlterConfigsHandler: RequestHandler {
     typealias Request = IncrementalAlterConfigsRequest
 
@@ -50,97 +41,51 @@ enum IncrementalAlterConfigsHandler: RequestHandler {
     ) -> Reply<AlterConfigsResponse> {
         let slot = context.slot(IncrementalAlterConfigsRequest.self)
         context.broker.admin.run {
-            var response = AlterConfigsResponse()
-            response.responses = request.resources.map { resource in
-                var result = AlterConfigsResponse.Resource()
-                result.resourceType = resource.resourceType
-                result.resourceName = resource.resourceName
-                let refusal = TopicAlteration.apply(
-                    to: resource.resourceName, type: resource.resourceType,
-                    isTrial: request.validateOnly, broker: context.broker
-                ) { (configuration) throws(LogError) in
-                    try changed(configuration, by: resource.configs)
-                }
-                result.errorCode = refusal?.code ?? .none
-                result.errorMessage = refusal?.text
-                return result
-            }
-            slot.complete(response)
+            slot.complete(
+                ConfigAlteration.answer(
+                    request.resources, isTrial: request.validateOnly, broker: context.broker
+                ) { (target, configs) throws(ConfigAlteration.Refusal) in
+                    try changed(target, by: configs)
+                })
         }
         return .later
     }
 
     private static func changed(
-        _ configuration: TopicConfiguration,
-        by changes: [IncrementalAlterConfigsRequest.Config]
-    ) throws(LogError) -> [String: String] {
-        var overrides = configuration.overrides
+        _ target: ConfigAlteration.Target, by changes: [IncrementalAlterConfigsRequest.Config]
+    ) throws(ConfigAlteration.Refusal) -> [String: String] {
+        var values = target.values
+        var seen: Set<String> = []
         for change in changes {
-            guard
-                let definition = TopicConfiguration.definitions.first(where: {
-                    $0.name == change.name
-                })
-            else {
-                throw .invalidConfiguration(
-                    name: change.name, reason: "there is no such configuration")
+            func refuse(_ reason: String) -> ConfigAlteration.Refusal {
+                ConfigAlteration.Refusal(code: .invalidConfig, text: "\(change.name): \(reason)")
+            }
+            guard seen.insert(change.name).inserted else {
+                throw ConfigAlteration.Refusal(
+                    code: .invalidRequest, text: "\(change.name) stands in the request twice")
+            }
+            guard let definition = target.definition(of: change.name) else {
+                throw refuse("there is no such configuration")
             }
             if change.configOperation == Operation.delete {
-                overrides[change.name] = nil
+                values[change.name] = nil
                 continue
             }
-            guard let value = change.value else {
-                throw .invalidConfiguration(name: change.name, reason: "no value is given")
-            }
+            guard let value = change.value else { throw refuse("no value is given") }
             switch change.configOperation {
             case Operation.set:
-                overrides[change.name] = value
-            case Operation.append where definition.type == .list,
-                Operation.subtract where definition.type == .list:
+                values[change.name] = value
+            case Operation.append where definition.isList,
+                Operation.subtract where definition.isList:
                 let given = value.split(separator: ",").map(String.init)
-                var words = configuration.value(of: change.name).split(separator: ",")
+                var words = definition.value.split(separator: ",")
                     .map(String.init).filter { !given.contains($0) }
                 if change.configOperation == Operation.append { words += given }
-                overrides[change.name] = words.joined(separator: ",")
+                values[change.name] = words.joined(separator: ",")
             default:
-                throw .invalidConfiguration(
-                    name: change.name,
-                    reason: "operation \(change.configOperation) is for lists, or unknown")
+                throw refuse("operation \(change.configOperation) is for lists, or unknown")
             }
         }
-        return overrides
-    }
-}
-
-/// What both ways of altering a topic share.
-enum TopicAlteration {
-    struct Refusal {
-        let code: ErrorCode
-        let text: String
-    }
-
-    /// Gives topic `name` the overrides that `change` makes of its configuration. Nil: done.
-    static func apply(
-        to name: String, type: Int8, isTrial: Bool, broker: BrokerState,
-        _ change: (TopicConfiguration) throws(LogError) -> [String: String]
-    ) -> Refusal? {
-        guard type == ConfigResource.topic else {
-            return Refusal(
-                code: .invalidRequest,
-                text: "only topics can be altered; broker settings are given at its start")
-        }
-        guard let topic = broker.directory.topic(name) else {
-            return Refusal(code: .unknownTopicOrPartition, text: "there is no topic \(name)")
-        }
-        do throws(LogError) {
-            let overrides = try change(topic.configuration)
-            _ = try TopicConfiguration(overrides: overrides, defaults: broker.topicDefaults)
-            if !isTrial {
-                try broker.directory.setConfiguration(name, overrides: overrides)
-                broker.logger.info("altered topic", ["topic": name])
-            }
-            return nil
-        } catch {
-            return Refusal(code: ErrorCode(error), text: "\(error)")
-        }
+        return values
     }
 }

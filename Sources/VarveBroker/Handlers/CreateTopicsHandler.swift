@@ -157,10 +157,20 @@ enum CreateTopicsHandler: RequestHandler {
             }
             return .success(indexes.count)
         }
-        guard topic.replicationFactor == -1 || topic.replicationFactor == 1 else {
+        guard topic.replicationFactor == -1 || topic.replicationFactor >= 1 else {
             return fail(
-                .invalidReplicationFactor,
-                "replication factor \(topic.replicationFactor): there is one broker")
+                .invalidReplicationFactor, "replication factor \(topic.replicationFactor)")
+        }
+        if topic.replicationFactor > 1 {
+            // Tools that are made for clusters ask for three without a thought.
+            guard broker.settings.boolean("varve.replication.factor.clamp") else {
+                return fail(
+                    .invalidReplicationFactor,
+                    "replication factor \(topic.replicationFactor): there is one broker")
+            }
+            broker.logger.warning(
+                "a topic gets one replica: there is one broker",
+                ["topic": topic.name, "asked": topic.replicationFactor])
         }
         if topic.numPartitions == -1 { return .success(broker.settings.int("num.partitions")) }
         guard topic.numPartitions > 0 else {

@@ -5,6 +5,9 @@ internal import VarveWire
 enum ConfigResource {
     static let topic: Int8 = 2
     static let broker: Int8 = 4
+    static let brokerLogger: Int8 = 8
+    static let clientMetrics: Int8 = 16
+    static let group: Int8 = 32
 }
 
 /// DescribeConfigs (32): the configuration of topics and of this broker, with types, sources and
@@ -52,8 +55,10 @@ enum DescribeConfigsHandler: RequestHandler {
             }
             return .success(ConfigEntries.topic(topic.configuration, broker: broker))
         case ConfigResource.broker:
-            // An empty name asks for what is set for all brokers at run time: nothing is.
-            if resource.resourceName.isEmpty { return .success([]) }
+            // An empty name asks for what was changed for all brokers.
+            if resource.resourceName.isEmpty {
+                return .success(ConfigEntries.changedForAll(broker.settings))
+            }
             guard resource.resourceName == "\(broker.directory.nodeID)" else {
                 return .failure(
                     Refusal(
@@ -62,6 +67,9 @@ enum DescribeConfigsHandler: RequestHandler {
                             + "not \(resource.resourceName)"))
             }
             return .success(ConfigEntries.broker(broker.settings))
+        case ConfigResource.brokerLogger, ConfigResource.clientMetrics, ConfigResource.group:
+            // Loggers have no levels of their own here, and neither groups nor metrics settings.
+            return .success([])
         default:
             return .failure(
                 Refusal(

@@ -46,18 +46,19 @@ final class ParkedFetch: @unchecked Sendable {
             isWoken.store(false, ordering: .releasing)
             guard !isDone else { return }
             let result = plan.evaluate()
-            if result.isEnough { finish(result.response) }
+            if result.isEnough { finish(result) }
         }
     }
 
     private func finish() {
         guard !isDone else { return }
-        finish(plan.evaluate().response)
+        finish(plan.evaluate())
     }
 
-    private func finish(_ response: FetchResponse) {
+    private func finish(_ reading: FetchPlan.Reading) {
         abandon()
-        slot.completeOnLoop(response)
+        context.charge(.fetch, Double(reading.byteCount))
+        slot.completeOnLoop(plan.answer(reading))
     }
 
     /// Stops waiting without an answer.

@@ -16,6 +16,7 @@ enum ProduceHandler: RequestHandler {
     static func handle(
         _ request: ProduceRequest, context: RequestContext
     ) -> Reply<ProduceResponse> {
+        context.charge(.produce, Double(context.requestByteCount))
         var response = ProduceResponse()
         response.responses.reserveCapacity(request.topicData.count)
         var appended: [Appended] = []
@@ -123,13 +124,14 @@ enum ProduceHandler: RequestHandler {
         }
         do throws(LogError) {
             let broker = context.broker
-            let result = try log.append(records, now: broker.clock.wallMilliseconds())
+            let batch = try topic.stored(records)
+            let result = try log.append(batch, now: broker.clock.wallMilliseconds())
             outcome.baseOffset = result.baseOffset
             outcome.logAppendTimeMs = result.appendTime
             outcome.logStartOffset = result.logStartOffset
             if !result.isDuplicate {
                 broker.metrics.batchesAppended.add()
-                broker.metrics.batchBytesAppended.add(records.count)
+                broker.metrics.batchBytesAppended.add(batch.count)
                 broker.metrics.recordsAppended.add(
                     Int(result.lastOffset - result.baseOffset + 1))
             }
@@ -140,6 +142,9 @@ enum ProduceHandler: RequestHandler {
                     "append failed",
                     ["topic": topic.name, "partition": partition.index, "error": error])
             }
+            outcome.recordErrors = RefusedRecords.find(
+                in: records, for: error, topic.configuration,
+                now: context.broker.clock.wallMilliseconds())
             return refuse(ErrorCode(error), "\(error)")
         }
     }

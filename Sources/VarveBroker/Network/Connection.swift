@@ -69,6 +69,8 @@ final class Connection: Channel {
     private var lastSendProgress: Int64 = 0
     private var endActions: [UInt64: (End) -> Void] = [:]
     private var nextEndAction: UInt64 = 0
+    /// Its client is over a quota: no request is handled before this (monotonic milliseconds).
+    private var mutedUntil: Int64 = 0
 
     var descriptor: Int32 { stream.descriptor }
 
@@ -210,7 +212,10 @@ final class Connection: Channel {
     /// Whether another request may be handled before answers have left.
     private var canTake: Bool {
         responses.count < limits.requestsInFlightMax && answeredBytes < limits.unsentBytesMax
+            && (!isMuted || isDraining)
     }
+
+    private var isMuted: Bool { loop.now < mutedUntil }
 
     /// Bytes of answers that the peer has not taken, or that wait for an answer before them.
     private var answeredBytes: Int { unsent.byteCount + responses.heldByteCount }
@@ -274,7 +279,8 @@ final class Connection: Channel {
             finish(
                 number,
                 try encodeResponse(
-                    response, api: Request.api, version: version, correlationId: correlationId))
+                    throttled(response), api: Request.api, version: version,
+                    correlationId: correlationId))
         } catch {
             close(.request("a response to \(Request.api) cannot be encoded: \(error)"))
         }
@@ -333,6 +339,28 @@ final class Connection: Channel {
         loop.setInterest(wanted, of: self, token: token)
     }
 
+    // MARK: - Quotas
+
+    /// Handles no further request for so long: the client is over a quota (KIP-219). What is under
+    /// way goes on, and responses leave at once, so that the client hears of it.
+    func mute(_ milliseconds: Int64) {
+        guard !isClosed, loop.now + milliseconds > mutedUntil else { return }
+        mutedUntil = loop.now + milliseconds
+        broker.metrics.throttled.add()
+        _ = loop.addTimer(at: mutedUntil) { [weak self] in
+            guard let self, !isMuted else { return }
+            process()
+        }
+        updateInterest()
+    }
+
+    /// `response`, with the time for which the connection is muted.
+    func throttled<Response: WireResponse>(_ response: Response) -> Response {
+        guard isMuted, var throttled = response as? any ThrottledResponse else { return response }
+        throttled.throttleTimeMs = Int32(clamping: mutedUntil - loop.now)
+        return throttled as? Response ?? response
+    }
+
     // MARK: - The end
 
     func sweep(now: Int64) {
@@ -351,7 +379,7 @@ final class Connection: Channel {
                 return close(.halfRequest)
             }
         }
-        if responses.count == 0 && unsent.isEmpty
+        if responses.count == 0 && unsent.isEmpty && !isMuted
             && now - lastActivity >= limits.idleMillisecondsMax
         {
             close(.idle)

@@ -37,7 +37,8 @@ enum Dispatch {
                 context: RequestContext(
                     broker: broker, header: header, loop: loop, connectionID: connection.token,
                     peerHost: connection.peerHost, advertised: connection.advertised,
-                    number: number))
+                    number: number, requestByteCount: frame.count),
+                connection: connection)
             return try route(api, request)
         } catch {
             return .close("a request cannot be read: \(error)")
@@ -59,19 +60,38 @@ enum Dispatch {
         case .syncGroup: try request.serve(SyncGroupHandler.self)
         case .describeGroups: try request.serve(DescribeGroupsHandler.self)
         case .listGroups: try request.serve(ListGroupsHandler.self)
+        case .saslHandshake: try request.serve(SaslHandshakeHandler.self)
         case .apiVersions: try request.serve(ApiVersionsHandler.self)
         case .createTopics: try request.serve(CreateTopicsHandler.self)
         case .deleteTopics: try request.serve(DeleteTopicsHandler.self)
         case .deleteRecords: try request.serve(DeleteRecordsHandler.self)
         case .initProducerId: try request.serve(InitProducerIdHandler.self)
         case .offsetForLeaderEpoch: try request.serve(OffsetForLeaderEpochHandler.self)
+        case .describeAcls: try request.serve(DescribeAclsHandler.self)
+        case .createAcls: try request.serve(CreateAclsHandler.self)
+        case .deleteAcls: try request.serve(DeleteAclsHandler.self)
         case .describeConfigs: try request.serve(DescribeConfigsHandler.self)
         case .alterConfigs: try request.serve(AlterConfigsHandler.self)
+        case .describeLogDirs: try request.serve(DescribeLogDirsHandler.self)
+        case .saslAuthenticate: try request.serve(SaslAuthenticateHandler.self)
         case .createPartitions: try request.serve(CreatePartitionsHandler.self)
         case .deleteGroups: try request.serve(DeleteGroupsHandler.self)
+        case .electLeaders: try request.serve(ElectLeadersHandler.self)
         case .offsetDelete: try request.serve(OffsetDeleteHandler.self)
+        case .describeClientQuotas: try request.serve(DescribeClientQuotasHandler.self)
+        case .alterClientQuotas: try request.serve(AlterClientQuotasHandler.self)
+        case .describeUserScramCredentials:
+            try request.serve(DescribeUserScramCredentialsHandler.self)
+        case .alterUserScramCredentials: try request.serve(AlterUserScramCredentialsHandler.self)
+        case .describeQuorum: try request.serve(DescribeQuorumHandler.self)
+        case .updateFeatures: try request.serve(UpdateFeaturesHandler.self)
         case .incrementalAlterConfigs: try request.serve(IncrementalAlterConfigsHandler.self)
+        case .alterPartitionReassignments:
+            try request.serve(AlterPartitionReassignmentsHandler.self)
+        case .listPartitionReassignments: try request.serve(ListPartitionReassignmentsHandler.self)
         case .describeCluster: try request.serve(DescribeClusterHandler.self)
+        case .listConfigResources: try request.serve(ListConfigResourcesHandler.self)
+        case .describeTopicPartitions: try request.serve(DescribeTopicPartitionsHandler.self)
         default: .close("\(api.name) is not served")
         }
     }
@@ -81,18 +101,28 @@ enum Dispatch {
         let frame: ByteSlice
         let body: Int
         let context: RequestContext
+        let connection: Connection
+
+        private var timesRequests: Bool { context.broker.quotas.isInForce(.requestTime) }
 
         /// Decodes the request for `handler`, lets it handle it, and encodes its answer.
         func serve<Handler: RequestHandler>(
             _ handler: Handler.Type
         ) throws(WireError) -> Outcome {
+            let began = timesRequests ? SystemClock.monotonicNanoseconds() : 0
             let request = try decodeRequest(
                 Handler.Request.self, header: context.header, frame: frame, at: body)
-            switch Handler.handle(request, context: context) {
+            let reply = Handler.handle(request, context: context)
+            if timesRequests {
+                let time = SystemClock.monotonicNanoseconds() - began
+                context.charge(.requestTime, Double(time) / 1_000_000)
+            }
+            switch reply {
             case .now(let response):
                 return .answer(
                     try encodeResponse(
-                        response, api: Handler.Request.api, version: context.version,
+                        connection.throttled(response), api: Handler.Request.api,
+                        version: context.version,
                         correlationId: context.header.correlationId))
             case .later: return .later
             case .silent: return .silent

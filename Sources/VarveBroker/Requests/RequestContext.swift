@@ -17,12 +17,25 @@ package struct RequestContext: Sendable {
     package let advertised: Endpoint
     /// The request's place in its connection's order.
     let number: UInt64
+    /// Bytes of the request, header included.
+    let requestByteCount: Int
 
     package var version: Int16 { header.apiVersion }
     /// The client's own name for itself; empty when it gave none.
     package var clientID: String { header.clientId ?? "" }
     /// Who the client is, in Kafka's form. Everybody, until listeners authenticate.
-    package var principal: String { "User:ANONYMOUS" }
+    package var principal: String { "User:" + userName }
+    private var userName: String { "ANONYMOUS" }
+    /// The client as quotas see it.
+    var quotaClient: QuotaClient { QuotaClient(user: userName, clientID: clientID) }
+
+    /// Counts `amount` of what quotas of `kind` are about, and keeps the connection's next requests
+    /// waiting for as long as the client is over its quota (KIP-219). On the loop.
+    func charge(_ kind: QuotaKind, _ amount: Double) {
+        guard broker.quotas.isInForce(kind) else { return }
+        let wait = broker.quotas.charge(kind, amount, for: quotaClient, now: loop.now)
+        if wait > 0 { (loop.channel(connectionID) as? Connection)?.mute(wait) }
+    }
 
     /// Where this request's response goes when the handler returns `.later`.
     package func slot<Request: WireRequest>(_ request: Request.Type) -> ResponseSlot<Request> {

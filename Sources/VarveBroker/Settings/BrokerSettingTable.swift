@@ -33,8 +33,14 @@ extension BrokerSettings {
             "The most a Fetch response carries, whatever the client asks; a first batch that is "
                 + "larger still comes whole."),
         .init(
-            "max.incremental.fetch.session.cache.slots", .int(0...0), "0",
-            "Fetch sessions (KIP-227) are not kept: every Fetch names its partitions."),
+            "max.incremental.fetch.session.cache.slots", .int(0...100_000), "1000",
+            "Fetch sessions (KIP-227) that are kept, so that clients need not name all of their "
+                + "partitions with every Fetch. 0 for none."),
+        .init(
+            "quota.window.num", .int(2...1000), "11",
+            "A client that was quiet may use its quota of so many windows, less one, at once."),
+        .init(
+            "quota.window.size.seconds", .int(1...3600), "1", "The length of such a window."),
     ]
 
     private static let topics: [SettingDefinition] = [
@@ -51,6 +57,10 @@ extension BrokerSettings {
         .init(
             "default.replication.factor", .int(1...1), "1",
             "Copies of each partition. This broker is the only one."),
+        .init(
+            "varve.replication.factor.clamp", .boolean, "true",
+            "A topic that is to have more copies is made with the one there can be, and the log "
+                + "warns of it; false refuses such a topic."),
         .init(
             "offsets.topic.num.partitions", .int(1...1000), "50",
             "Partitions of __consumer_offsets; fixed when that topic is made."),

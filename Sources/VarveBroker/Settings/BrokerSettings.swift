@@ -1,21 +1,35 @@
 /// The broker's settings, checked: what `--set`, varve.json and DescribeConfigs speak of.
 package struct BrokerSettings: Sendable {
-    /// What was set, by name; everything else has its default.
+    /// What was set at the start, by name.
     package let overrides: [String: String]
+    /// What was changed while the broker ran, by name, and goes before what was set at the start.
+    private var changes: [ChangedFor: [String: String]] = [:]
+
+    /// Whom a change is for.
+    package enum ChangedFor: CaseIterable, Sendable {
+        /// This broker; goes before what is for all.
+        case thisBroker
+        /// Every broker of a cluster that has but this one.
+        case allBrokers
+    }
 
     /// Takes `overrides` by name.
     /// - Throws: `.badSetting` for a name that is none, with the nearest that is one, and for a
     ///   value that does not parse or is out of its bounds.
     package init(_ overrides: [String: String] = [:]) throws(BrokerError) {
-        for (name, value) in overrides.sorted(by: { $0.key < $1.key }) {
-            guard let definition = Self.byName[name] else {
-                throw .badSetting(name: name, reason: "there is no such setting" + Self.hint(name))
+        try Self.check(overrides)
+        self.overrides = overrides
+    }
+
+    private static func check(_ values: [String: String]) throws(BrokerError) {
+        for (name, value) in values.sorted(by: { $0.key < $1.key }) {
+            guard let definition = byName[name] else {
+                throw .badSetting(name: name, reason: "there is no such setting" + hint(name))
             }
             if let problem = definition.problem(with: value) {
                 throw .badSetting(name: name, reason: "\(problem), not \"\(value)\"")
             }
         }
-        self.overrides = overrides
     }
 
     /// The value in force of the setting `name`, as text. Traps for a name that is none.
@@ -23,7 +37,28 @@ package struct BrokerSettings: Sendable {
         guard let definition = Self.byName[name] else {
             preconditionFailure("no setting \(name)")
         }
+        for layer in ChangedFor.allCases {
+            if let value = changes[layer]?[name] { return value }
+        }
         return overrides[name] ?? definition.defaultValue
+    }
+
+    /// What was changed for `layer`, by name.
+    package func changes(for layer: ChangedFor) -> [String: String] { changes[layer] ?? [:] }
+
+    /// These settings with `values`, and nothing else, changed for `layer`.
+    /// - Throws: `.badSetting` for a name that is none, or that can only be given at the start,
+    ///   and for a value that does not parse or is out of its bounds.
+    package func changed(
+        _ layer: ChangedFor, to values: [String: String]
+    ) throws(BrokerError) -> BrokerSettings {
+        try Self.check(values)
+        for name in values.keys.sorted() where !Self.isChangeable(name) {
+            throw .badSetting(name: name, reason: "it can only be given at the broker's start")
+        }
+        var settings = self
+        settings.changes[layer] = values
+        return settings
     }
 
     /// The value in force of a whole-number setting. Traps when it is none.
@@ -47,7 +82,24 @@ package struct BrokerSettings: Sendable {
     package func boolean(_ name: String) -> Bool { value(of: name) == "true" }
 
     /// Whether `name` is set, rather than at its default.
-    package func isSet(_ name: String) -> Bool { overrides[name] != nil }
+    package func isSet(_ name: String) -> Bool { source(of: name) != .standard }
+
+    /// Where the value in force comes from.
+    func source(of name: String) -> ConfigEntries.Source {
+        if changes[.thisBroker]?[name] != nil { return .changedBroker }
+        if changes[.allBrokers]?[name] != nil { return .changedForAll }
+        return overrides[name] == nil ? .standard : .broker
+    }
+
+    /// Whether the setting can be changed while the broker runs.
+    static func isChangeable(_ name: String) -> Bool { changeable.contains(name) }
+
+    /// What topics take as their defaults, and what is looked up each time it counts.
+    private static let changeable = Set(
+        TopicDefaults.synonyms.flatMap { $0.settings.map(\.name) } + [
+            "auto.create.topics.enable", "delete.topic.enable", "fetch.max.bytes",
+            "num.partitions", "varve.log.quota.bytes", "varve.replication.factor.clamp",
+        ])
 
     static let byName = Dictionary(uniqueKeysWithValues: definitions.map { ($0.name, $0) })
 

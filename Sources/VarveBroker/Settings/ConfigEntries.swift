@@ -5,6 +5,9 @@ enum ConfigEntries {
     /// Where a value comes from; the numbers are the wire's (`ConfigSource`, KIP-226).
     enum Source: Int8 {
         case topic = 1
+        /// Changed while the broker ran, for it alone or for all.
+        case changedBroker = 2
+        case changedForAll = 3
         case broker = 4
         case standard = 5
     }
@@ -41,7 +44,11 @@ enum ConfigEntries {
             var synonyms: [(name: String, value: String?, source: Source)] = []
             if let own = configuration.overrides[name] { synonyms.append((name, own, .topic)) }
             if let setting = TopicDefaults.source(of: name, in: broker.settings) {
-                synonyms.append((setting, broker.topicDefaults.value(of: name), .broker))
+                synonyms.append(
+                    (
+                        setting, broker.topicDefaults.value(of: name),
+                        broker.settings.source(of: setting)
+                    ))
             }
             synonyms.append((name, definition.defaultValue, .standard))
             let type: Int8 =
@@ -60,31 +67,55 @@ enum ConfigEntries {
         }
     }
 
-    /// Every broker setting, by name. They are set at the start, so none can be altered.
+    /// Every broker setting, by name.
     static func broker(_ settings: BrokerSettings) -> [Entry] {
         BrokerSettings.definitions.sorted { $0.name < $1.name }.map { definition in
-            let name = definition.name
-            var synonyms: [(name: String, value: String?, source: Source)] = []
-            if let set = settings.overrides[name] {
-                synonyms.append((name, definition.isSensitive ? nil : set, .broker))
-            }
-            synonyms.append((name, definition.defaultValue, .standard))
-            let type: Int8 =
-                switch definition.kind {
-                case .boolean: WireType.boolean
-                case .int: WireType.int
-                case .long: WireType.long
-                case .double: WireType.double
-                case .string, .choice: WireType.string
-                case .list: WireType.list
-                case .password: WireType.password
-                }
-            let value = definition.isSensitive ? "" : settings.value(of: name)
+            entry(definition, settings)
+        }
+    }
+
+    /// The settings that were changed for all brokers, by name.
+    static func changedForAll(_ settings: BrokerSettings) -> [Entry] {
+        let changes = settings.changes(for: .allBrokers)
+        return BrokerSettings.definitions.sorted { $0.name < $1.name }.compactMap { definition in
+            guard let value = changes[definition.name] else { return nil }
             return Entry(
-                name: name, value: value.isEmpty ? nil : value, source: synonyms[0].source,
-                isReadOnly: true, isSensitive: definition.isSensitive, type: type,
-                documentation: definition.documentation,
-                synonyms: synonyms)
+                name: definition.name, value: value, source: .changedForAll, isReadOnly: false,
+                type: wireType(definition.kind), documentation: definition.documentation,
+                synonyms: [(definition.name, value, .changedForAll)])
+        }
+    }
+
+    private static func entry(
+        _ definition: SettingDefinition, _ settings: BrokerSettings
+    ) -> Entry {
+        let name = definition.name
+        var synonyms: [(name: String, value: String?, source: Source)] = []
+        func add(_ value: String?, _ source: Source) {
+            guard let value else { return }
+            synonyms.append((name, definition.isSensitive ? nil : value, source))
+        }
+        add(settings.changes(for: .thisBroker)[name], .changedBroker)
+        add(settings.changes(for: .allBrokers)[name], .changedForAll)
+        add(settings.overrides[name], .broker)
+        add(definition.defaultValue, .standard)
+        let value = definition.isSensitive ? "" : settings.value(of: name)
+        return Entry(
+            name: name, value: value.isEmpty ? nil : value, source: synonyms[0].source,
+            isReadOnly: !BrokerSettings.isChangeable(name), isSensitive: definition.isSensitive,
+            type: wireType(definition.kind), documentation: definition.documentation,
+            synonyms: synonyms)
+    }
+
+    private static func wireType(_ kind: SettingDefinition.Kind) -> Int8 {
+        switch kind {
+        case .boolean: WireType.boolean
+        case .int: WireType.int
+        case .long: WireType.long
+        case .double: WireType.double
+        case .string, .choice: WireType.string
+        case .list: WireType.list
+        case .password: WireType.password
         }
     }
 }

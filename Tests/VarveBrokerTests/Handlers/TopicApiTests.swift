@@ -106,7 +106,7 @@ struct TopicApiTests {
             (creation("a", partitions: 0), .invalidPartitions),
             (creation("a", partitions: -2), .invalidPartitions),
             (creation("a", partitions: 2_000_000), .invalidPartitions),
-            (creation("a", replicas: 3), .invalidReplicationFactor),
+            (creation("a", replicas: 0), .invalidReplicationFactor),
             (creation("a", configs: ["nope": "1"]), .invalidConfig),
             (creation("a", configs: ["retention.ms": "soon"]), .invalidConfig),
             (creation("a", configs: ["retention.ms": nil]), .invalidConfig),

@@ -1,0 +1,90 @@
+internal import VarveLog
+internal import VarveWire
+
+/// DescribeTopicPartitions (75): topics in order of their names, a page of partitions at a time.
+/// Source: KIP-966.
+enum DescribeTopicPartitionsHandler: RequestHandler {
+    typealias Request = DescribeTopicPartitionsRequest
+
+    /// The most partitions of a page (Kafka's `max.request.partition.size.limit`).
+    private static let partitionsMax = 2000
+
+    static func handle(
+        _ request: DescribeTopicPartitionsRequest, context: RequestContext
+    ) -> Reply<DescribeTopicPartitionsResponse> {
+        let directory = context.broker.directory
+        let isEverything = request.topics.isEmpty
+        let names =
+            isEverything
+            ? directory.topics.map(\.name).sorted() : Set(request.topics.map(\.name)).sorted()
+        let limit = max(1, min(Int(request.responsePartitionLimit), partitionsMax))
+        let first = request.cursor?.topicName ?? ""
+        var response = DescribeTopicPartitionsResponse()
+        var room = limit
+        for name in names where name >= first {
+            // The page before may have ended inside this topic.
+            let begin = name == first ? max(0, Int(request.cursor?.partitionIndex ?? 0)) : 0
+            if room == 0 {
+                response.nextCursor = cursor(name, begin)
+                break
+            }
+            guard let topic = directory.topic(name) else {
+                // Among all topics it was deleted just now: nobody asked for it.
+                if !isEverything { response.topics.append(unknown(name)) }
+                continue
+            }
+            let logs = topic.partitions
+            let page = logs.dropFirst(begin).prefix(room)
+            var outcome = DescribeTopicPartitionsResponse.Topic()
+            outcome.name = name
+            outcome.topicId = topic.id
+            outcome.isInternal = BrokerState.isInternal(name)
+            outcome.topicAuthorizedOperations = AuthorizedOperations.topic
+            outcome.partitions = page.map { describe($0, node: directory.nodeID) }
+            response.topics.append(outcome)
+            room -= page.count
+            if begin + page.count < logs.count {
+                response.nextCursor = cursor(name, begin + page.count)
+                break
+            }
+        }
+        return .now(response)
+    }
+
+    private static func cursor(
+        _ name: String, _ partition: Int
+    ) -> DescribeTopicPartitionsResponse.Cursor {
+        .init {
+            $0.topicName = name
+            $0.partitionIndex = Int32(partition)
+        }
+    }
+
+    private static func unknown(_ name: String) -> DescribeTopicPartitionsResponse.Topic {
+        .init {
+            $0.name = name
+            $0.errorCode =
+                DataDirectory.isValidTopicName(name) ? .unknownTopicOrPartition : .invalidTopic
+        }
+    }
+
+    private static func describe(
+        _ log: PartitionLog, node: Int32
+    ) -> DescribeTopicPartitionsResponse.Partition {
+        var partition = DescribeTopicPartitionsResponse.Partition()
+        partition.partitionIndex = log.partition
+        partition.leaderEpoch = BrokerState.leaderEpoch
+        partition.replicaNodes = [node]
+        partition.eligibleLeaderReplicas = []
+        partition.lastKnownElr = []
+        if log.isOnline {
+            partition.leaderId = node
+            partition.isrNodes = [node]
+        } else {
+            partition.leaderId = -1
+            partition.errorCode = .leaderNotAvailable
+            partition.offlineReplicas = [node]
+        }
+        return partition
+    }
+}

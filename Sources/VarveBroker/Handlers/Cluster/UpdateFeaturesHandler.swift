@@ -1,0 +1,33 @@
+internal import VarveWire
+
+/// UpdateFeatures (57): this broker has no features with levels, so none can be changed.
+/// Source: KIP-584, KIP-778.
+enum UpdateFeaturesHandler: RequestHandler {
+    typealias Request = UpdateFeaturesRequest
+
+    static func handle(
+        _ request: UpdateFeaturesRequest, context: RequestContext
+    ) -> Reply<UpdateFeaturesResponse> {
+        var response = UpdateFeaturesResponse()
+        guard let first = request.featureUpdates.first else {
+            response.errorCode = .invalidRequest
+            response.errorMessage = "no feature is named"
+            return .now(response)
+        }
+        func reason(_ feature: String) -> String { "there is no feature \(feature) here" }
+        // From version 2 on the first failure is the answer to all of them.
+        guard context.version < 2 else {
+            response.errorCode = .invalidUpdateVersion
+            response.errorMessage = reason(first.feature)
+            return .now(response)
+        }
+        response.results = request.featureUpdates.map { update in
+            .init {
+                $0.feature = update.feature
+                $0.errorCode = .invalidUpdateVersion
+                $0.errorMessage = reason(update.feature)
+            }
+        }
+        return .now(response)
+    }
+}

@@ -1,0 +1,275 @@
+import Foundation
+import Testing
+import VarveLog
+import VarvePlatform
+import VarveWire
+
+@testable import VarveBroker
+
+/// What a cluster would have and one broker has not, answered truthfully in every version.
+@Suite struct ClusterApiTests {
+    /// Every request that the broker says it serves is answered in every version, and with nothing
+    /// asked in it does no harm.
+    @Test func everyAdvertisedVersionIsAnswered() throws {
+        let test = try TestBroker()
+        func ask<Request: WireRequest>(_ type: Request.Type, _ versions: ClosedRange<Int16>) throws {
+            for version in versions {
+                let client = try test.client()
+                let id = try client.send(Request(), version: version)
+                _ = try client.answer(to: Request.self, version: version, id: id)
+            }
+        }
+        let requests: [any WireRequest.Type] = [
+            SaslHandshakeRequest.self, SaslAuthenticateRequest.self, DescribeLogDirsRequest.self,
+            DescribeClientQuotasRequest.self, AlterClientQuotasRequest.self,
+            DescribeTopicPartitionsRequest.self, ListConfigResourcesRequest.self,
+            ElectLeadersRequest.self, AlterPartitionReassignmentsRequest.self,
+            ListPartitionReassignmentsRequest.self, DescribeQuorumRequest.self,
+            UpdateFeaturesRequest.self, DescribeUserScramCredentialsRequest.self,
+            AlterUserScramCredentialsRequest.self, DescribeAclsRequest.self,
+            CreateAclsRequest.self, DeleteAclsRequest.self,
+        ]
+        for request in requests {
+            let served = try #require(
+                AdvertisedVersions.served.first { $0.api == request.api }, "\(request.api)")
+            try ask(request, served.versions)
+        }
+    }
+
+    @Test func authenticationIsRefusedWithTheReason() throws {
+        let test = try TestBroker()
+        let client = try test.client()
+        for version in Int16(0)...1 {
+            let refused = try client.ask(
+                SaslHandshakeRequest { $0.mechanism = "PLAIN" }, version: version)
+            #expect(refused.errorCode == .illegalSaslState)
+            #expect(refused.mechanisms.isEmpty)
+        }
+        let refused = try client.ask(SaslAuthenticateRequest())
+        #expect(refused.errorCode == .illegalSaslState)
+        #expect(refused.errorMessage?.contains("not configured") == true)
+    }
+
+    @Test func theDataDirectoryIsDescribedWithItsSizes() throws {
+        let test = try TestBroker()
+        try test.broker.createTopic("a", partitions: 2)
+        try test.broker.createTopic("b")
+        _ = try test.broker.append(topic: "a", partition: 1, records: [.init("hello")])
+        let client = try test.client()
+        for version in Int16(0)...5 {
+            let all = try client.ask(DescribeLogDirsRequest(), version: version)
+            let found = try #require(all.results.first)
+            #expect(all.errorCode == .none && all.results.count == 1)
+            #expect(found.logDir == test.directory)
+            #expect(found.topics.map(\.name) == ["a", "b"])
+            let sizes = found.topics[0].partitions.map(\.partitionSize)
+            #expect(sizes[0] == 0 && sizes[1] > 60)
+            if version >= 4 {
+                #expect(found.usableBytes > 0 && found.totalBytes >= found.usableBytes)
+            }
+        }
+        let some = try client.ask(
+            DescribeLogDirsRequest {
+                $0.topics = [
+                    .init {
+                        $0.topic = "a"
+                        $0.partitions = [1, 7]
+                    },
+                    .init { $0.topic = "nope" },
+                ]
+            })
+        #expect(some.results[0].topics.map(\.name) == ["a"])
+        #expect(some.results[0].topics[0].partitions.map(\.partitionIndex) == [1])
+    }
+
+    @Test(arguments: [1, 2, 3, 5, 100, 0, -1])
+    func pagesOfPartitionsAreAllOfThem(limit: Int32) throws {
+        let test = try TestBroker()
+        for (name, count) in [("a", 3), ("b", 1), ("c", 4)] {
+            try test.broker.createTopic(name, partitions: count)
+        }
+        let client = try test.client()
+        var found: [String] = []
+        var request = DescribeTopicPartitionsRequest { $0.responsePartitionLimit = limit }
+        for _ in 0..<20 {
+            let page = try client.ask(request)
+            let names = page.topics.flatMap { topic in
+                topic.partitions.map { "\(topic.name ?? "")-\($0.partitionIndex)" }
+            }
+            #expect(names.count <= max(1, Int(limit)))
+            found += names
+            guard let next = page.nextCursor else { break }
+            request.cursor = .init {
+                $0.topicName = next.topicName
+                $0.partitionIndex = next.partitionIndex
+            }
+        }
+        #expect(found == ["a-0", "a-1", "a-2", "b-0", "c-0", "c-1", "c-2", "c-3"])
+    }
+
+    @Test func topicsArePagedByName() throws {
+        let test = try TestBroker()
+        try test.broker.createTopic("t")
+        let client = try test.client()
+        let named = try client.ask(
+            DescribeTopicPartitionsRequest {
+                $0.topics = ["t", "nope", "b/d", "t"].map { name in .init { $0.name = name } }
+            })
+        #expect(named.topics.map(\.name) == ["b/d", "nope", "t"])
+        #expect(
+            named.topics.map(\.errorCode) == [.invalidTopic, .unknownTopicOrPartition, .none])
+        let partition = try #require(named.topics[2].partitions.first)
+        #expect(partition.leaderId == 1 && partition.isrNodes == [1])
+        #expect(named.topics[2].topicId != .zero)
+        // A cursor beyond the end, or at a topic that was deleted meanwhile.
+        for cursor in [("t", Int32(5)), ("zzz", 0), ("t", Int32.max)] {
+            let page = try client.ask(
+                DescribeTopicPartitionsRequest {
+                    $0.cursor = .init {
+                        $0.topicName = cursor.0
+                        $0.partitionIndex = cursor.1
+                    }
+                })
+            #expect(page.topics.allSatisfy { $0.partitions.isEmpty })
+            #expect(page.nextCursor == nil)
+        }
+    }
+
+    @Test func resourcesWithConfigurationsAreListed() throws {
+        let test = try TestBroker()
+        try test.broker.createTopic("t")
+        let client = try test.client()
+        #expect(
+            try client.ask(ListConfigResourcesRequest(), version: 0).configResources.isEmpty)
+        func list(_ types: [Int8]) throws -> ListConfigResourcesResponse {
+            try client.ask(ListConfigResourcesRequest { $0.resourceTypes = types })
+        }
+        #expect(
+            try list([]).configResources.map { "\($0.resourceType) \($0.resourceName)" }
+                == ["2 t", "4 1", "8 1"])
+        #expect(try list([2]).configResources.map(\.resourceName) == ["t"])
+        #expect(try list([16, 32]).configResources.isEmpty)
+        #expect(try list([3]).errorCode == .unsupportedVersion)
+        // What is listed can be described, and loggers have nothing.
+        let listed = try list([]).configResources
+        let described = try client.ask(
+            DescribeConfigsRequest {
+                $0.resources = listed.map { resource in
+                    .init {
+                        $0.resourceType = resource.resourceType
+                        $0.resourceName = resource.resourceName
+                    }
+                }
+            })
+        #expect(described.results.allSatisfy { $0.errorCode == .none })
+        #expect(described.results.map { $0.configs.isEmpty } == [false, false, true])
+    }
+
+    @Test func noElectionIsEverNeeded() throws {
+        let test = try TestBroker()
+        try test.broker.createTopic("t")
+        let client = try test.client()
+        for version in Int16(0)...2 {
+            let request = ElectLeadersRequest {
+                $0.topicPartitions = [
+                    .init {
+                        $0.topic = "t"
+                        $0.partitions = [0, 1]
+                    }
+                ]
+            }
+            let outcome = try client.ask(request, version: version).replicaElectionResults[0]
+            #expect(
+                outcome.partitionResult.map(\.errorCode)
+                    == [.electionNotNeeded, .unknownTopicOrPartition])
+        }
+        #expect(try client.ask(ElectLeadersRequest()).replicaElectionResults.isEmpty)
+        #expect(
+            try client.ask(ElectLeadersRequest { $0.electionType = 2 }).errorCode
+                == .invalidRequest)
+    }
+
+    @Test func partitionsMoveNowhere() throws {
+        let test = try TestBroker()
+        try test.broker.createTopic("t")
+        let client = try test.client()
+        func move(_ partition: Int32, _ replicas: [Int32]?) throws -> ErrorCode {
+            let request = AlterPartitionReassignmentsRequest {
+                $0.topics = [
+                    .init {
+                        $0.name = "t"
+                        $0.partitions = [
+                            .init {
+                                $0.partitionIndex = partition
+                                $0.replicas = replicas
+                            }
+                        ]
+                    }
+                ]
+            }
+            return try client.ask(request).responses[0].partitions[0].errorCode
+        }
+        #expect(try move(0, [1]) == .none)
+        #expect(try move(0, [1, 2]) == .invalidReplicationAssignment)
+        #expect(try move(0, [2]) == .invalidReplicationAssignment)
+        #expect(try move(0, []) == .invalidReplicationAssignment)
+        #expect(try move(0, nil) == .noReassignmentInProgress)
+        #expect(try move(9, [1]) == .unknownTopicOrPartition)
+        #expect(try client.ask(ListPartitionReassignmentsRequest()).topics.isEmpty)
+    }
+
+    @Test func theQuorumIsThisBroker() throws {
+        let test = try TestBroker()
+        let client = try test.client()
+        for version in Int16(0)...2 {
+            let answer = try client.ask(
+                DescribeQuorumRequest {
+                    $0.topics = [
+                        .init {
+                            $0.topicName = "__cluster_metadata"
+                            $0.partitions = [0, 1].map { index in
+                                .init { $0.partitionIndex = index }
+                            }
+                        }
+                    ]
+                }, version: version)
+            let partitions = answer.topics[0].partitions
+            #expect(partitions.map(\.errorCode) == [.none, .unknownTopicOrPartition])
+            #expect(partitions[0].leaderId == 1)
+            #expect(partitions[0].currentVoters.map(\.replicaId) == [1])
+            if version >= 2 {
+                #expect(answer.nodes[0].listeners[0].port == UInt16(test.broker.port))
+            }
+        }
+    }
+
+    @Test func whatNeedsAuthenticationIsRefusedByName() throws {
+        let test = try TestBroker()
+        let client = try test.client()
+        #expect(try client.ask(DescribeAclsRequest()).errorCode == .securityDisabled)
+        #expect(
+            try client.ask(CreateAclsRequest { $0.creations = [.init(), .init()] }).results
+                .map(\.errorCode) == [.securityDisabled, .securityDisabled])
+        #expect(
+            try client.ask(DeleteAclsRequest { $0.filters = [.init()] }).filterResults
+                .map(\.errorCode) == [.securityDisabled])
+        #expect(try client.ask(DescribeUserScramCredentialsRequest()).results.isEmpty)
+        let users = try client.ask(
+            DescribeUserScramCredentialsRequest { $0.users = [.init { $0.name = "u" }] })
+        #expect(users.results.map(\.errorCode) == [.resourceNotFound])
+        let altered = try client.ask(
+            AlterUserScramCredentialsRequest {
+                $0.deletions = [.init { $0.name = "a" }]
+                $0.upsertions = [.init { $0.name = "a" }, .init { $0.name = "b" }]
+            })
+        #expect(altered.results.map(\.user) == ["a", "b"])
+        #expect(
+            altered.results.map(\.errorCode) == [.resourceNotFound, .unsupportedSaslMechanism])
+        let update = UpdateFeaturesRequest {
+            $0.featureUpdates = [.init { $0.feature = "metadata.version" }]
+        }
+        #expect(
+            try client.ask(update, version: 1).results.map(\.errorCode) == [.invalidUpdateVersion])
+        #expect(try client.ask(update, version: 2).errorCode == .invalidUpdateVersion)
+    }
+}
