@@ -98,12 +98,23 @@ let package = Package(
                 "VarvePlatform", "VarveLog", "VarveSimulation", "VarveProof", "CVarveProof",
             ],
             path: "Tests/varve-proof", swiftSettings: strict),
+        .target(
+            name: "VarveMessages", dependencies: ["VarvePlatform", "VarveWire", "VarveSimulation"],
+            path: "Tests/VarveMessages", swiftSettings: strict),
+        .target(
+            name: "VarveFuzz",
+            dependencies: [
+                "VarvePlatform", "VarveRecords", "VarveLog", "VarveWire", "VarveBroker",
+                "VarveDelivery", "VarveSimulation", "VarveProof", "VarveMessages",
+            ],
+            path: "Tests/VarveFuzz", swiftSettings: strict),
+        tests("VarveFuzz", ["VarvePlatform", "VarveSimulation"]),
         tests("VarvePlatform", ["VarveSimulation"]),
         tests("VarveRecords", ["VarvePlatform", "VarveSimulation"]),
         tests(
             "VarveLog", ["VarvePlatform", "VarveRecords", "VarveSimulation", "VarveProof"]),
         tests("VarveProof", ["VarvePlatform", "VarveLog", "VarveSimulation", "varve-proof"]),
-        tests("VarveWire", ["VarvePlatform", "VarveRecords", "VarveSimulation"]),
+        tests("VarveWire", ["VarvePlatform", "VarveRecords", "VarveSimulation", "VarveMessages"]),
         tests(
             "VarveBroker",
             ["VarvePlatform", "VarveRecords", "VarveLog", "VarveWire", "VarveSimulation"]),
@@ -128,11 +139,28 @@ let package = Package(
     ]
 )
 
+// Tools/fuzz builds with the fuzzer in every module: VARVE_PART=fuzz.
+if Context.environment["VARVE_PART"] == "fuzz" {
+    let sanitizers = "-sanitize=fuzzer,address"
+    package.products = [.executable(name: "varve-fuzz", targets: ["varve-fuzz"])]
+    package.targets.removeAll { $0.type == .test || $0.type == .executable }
+    package.targets += [
+        .systemLibrary(name: "CLibFuzzer", path: "Tests/CLibFuzzer"),
+        .executableTarget(
+            name: "varve-fuzz", dependencies: ["VarvePlatform", "VarveFuzz", "CLibFuzzer"],
+            path: "Tests/varve-fuzz", swiftSettings: strict,
+            linkerSettings: [.unsafeFlags([sanitizers, "-use-ld=lld"])]),
+    ]
+    for target in package.targets where target.type != .system {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags([sanitizers])]
+    }
+}
+
 // The tools that prove the log (Tools/sabotage, Tools/coverage and others) build it alone:
 // VARVE_PART=log; Tools/sanitize builds the broker besides: VARVE_PART=broker.
-if let part = Context.environment["VARVE_PART"] {
+if let part = Context.environment["VARVE_PART"], part != "fuzz" {
     var names = ["VarvePlatform", "VarveRecords", "VarveLog", "VarveSimulation", "VarveProof"]
-    if part == "broker" { names += ["VarveWire", "VarveBroker"] }
+    if part == "broker" { names += ["VarveWire", "VarveMessages", "VarveBroker"] }
     let wanted = Set(names + names.map { $0 + "Tests" } + ["varve-proof"])
     package.products = []
     package.targets.removeAll { !$0.name.hasPrefix("C") && !wanted.contains($0.name) }

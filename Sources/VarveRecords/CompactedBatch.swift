@@ -8,7 +8,8 @@ extension RecordBatch {
     /// as it was.
     /// - Parameter deleteHorizon: from when on its tombstones may go, ms since 1970. It takes the
     ///   base timestamp's place, and the records' times count from it.
-    /// - Throws: `.codecNotBuilt`, `.badCompression`, `.badLength`; keep the batch as it is then.
+    /// - Throws: `.codecNotBuilt`, `.badCompression`, `.badLength`, `.inconsistent` where offsets do
+    ///   not grow; keep the batch as it is then.
     package static func compacted(
         _ header: RecordBatchHeader, keeping records: [Record], deleteHorizon: Int64?
     ) throws(RecordError) -> ByteSlice {
@@ -19,11 +20,17 @@ extension RecordBatch {
         if deleteHorizon != nil { attributes.rawValue |= BatchAttributes.deleteHorizonBit }
         var builder = RecordBatchBuilder(
             codec: codec, attributes: attributes, baseTimestamp: deleteHorizon)
+        var expected: Int64 = 0
         for record in records {
+            // A producer may have compressed anything: the checksum says nothing of its sense.
+            let delta = record.offset &- header.baseOffset
+            guard delta >= expected, delta <= Int64(Int32.max) else {
+                throw .inconsistent("offset delta \(delta) is out of its order")
+            }
+            expected = delta + 1
             builder.append(
                 timestamp: record.timestamp, key: record.key, value: record.value,
-                headers: record.headers,
-                offsetDelta: Int32(truncatingIfNeeded: record.offset - header.baseOffset))
+                headers: record.headers, offsetDelta: Int32(delta))
         }
         return try builder.finish(like: header)
     }

@@ -75,6 +75,24 @@ import VarveSimulation
         #expect(throws: RecordError.self) { _ = try RecordBatch.records(in: ByteSlice(bytes)) }
     }
 
+    /// The broker takes compressed batches as they are, so the offsets inside may be anything.
+    @Test func compactionRefusesOffsetsThatDoNotGrow() throws {
+        var builder = RecordBatchBuilder()
+        builder.append(timestamp: 0, key: "k", value: "first")
+        builder.append(timestamp: 0, key: "k", value: "second")
+        var bytes = try builder.finish().array
+        // Behind length, attributes and time delta of the second record.
+        let second = RecordBatchHeader.byteCount + 1 + Int(bytes[RecordBatchHeader.byteCount] >> 1)
+        bytes[second + 3] = 0
+        let batch = ByteSlice(bytes)
+        let header = try bytes.withUnsafeBytes { try RecordBatchHeader(parsing: $0) }
+        let records = try RecordBatch.records(in: batch)
+        #expect(records.map(\.offset) == [0, 0])
+        #expect(throws: RecordError.inconsistent("offset delta 0 is out of its order")) {
+            try RecordBatch.compacted(header, keeping: records, deleteHorizon: nil)
+        }
+    }
+
     @Test func unknownCodecAndOldMagicAreNamed() {
         var bytes = CapturedBatch.all[0].bytes.array
         bytes[22] = 5

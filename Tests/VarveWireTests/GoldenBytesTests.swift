@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+internal import VarveMessages
 internal import VarvePlatform
 internal import VarveWire
 

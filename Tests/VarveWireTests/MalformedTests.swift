@@ -1,4 +1,5 @@
 import Testing
+internal import VarveMessages
 internal import VarvePlatform
 internal import VarveSimulation
 internal import VarveWire

@@ -1,4 +1,5 @@
 import Testing
+internal import VarveMessages
 internal import VarvePlatform
 internal import VarveSimulation
 internal import VarveWire
@@ -117,14 +118,3 @@ internal import VarveWire
 }
 
 func joined(_ pieces: [ByteSlice]) -> ByteSlice { ByteSlice(pieces.flatMap { $0.array }) }
-
-extension MessageCatalog.Entry {
-    /// The message with random values in all fields of its version.
-    func random(_ random: inout Generator) throws -> any WireMessage {
-        var filler = RandomFiller(version: version, isFlexible: isFlexible, random: random)
-        var message = type.init()
-        try message.code(&filler)
-        random = filler.random
-        return message
-    }
-}

@@ -1,15 +1,15 @@
 /// The head of an HTTP/1 request, as much of it as this server answers to (RFC 9112).
-struct HTTPRequest: Equatable {
-    let method: String
+package struct HTTPRequest: Equatable {
+    package let method: String
     /// Without query.
-    let path: String
+    package let path: String
     /// What follows the question mark; empty without one.
-    var query = ""
+    package var query = ""
 
     /// The longest head taken, in bytes.
-    static let headBytesMax = 8 << 10
+    package static let headBytesMax = 8 << 10
 
-    enum Parsed: Equatable {
+    package enum Parsed: Equatable {
         /// The head has not ended yet.
         case incomplete
         /// No HTTP request, or too long a one.
@@ -18,7 +18,7 @@ struct HTTPRequest: Equatable {
     }
 
     /// Reads the head at the start of `bytes`.
-    static func parse(_ bytes: [UInt8]) -> Parsed {
+    package static func parse(_ bytes: [UInt8]) -> Parsed {
         guard let end = headEnd(bytes) else {
             return bytes.count >= headBytesMax ? .malformed : .incomplete
         }
@@ -39,7 +39,7 @@ struct HTTPRequest: Equatable {
 
     /// The value of one name in the query. Names and values as they stand: what this server asks
     /// for (topic names, numbers) needs no escapes.
-    func parameter(_ name: String) -> String? {
+    package func parameter(_ name: String) -> String? {
         for pair in query.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             if parts[0] == name { return parts.count > 1 ? String(parts[1]) : "" }

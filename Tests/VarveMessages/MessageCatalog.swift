@@ -1,9 +1,10 @@
-internal import VarvePlatform
-internal import VarveWire
+package import VarvePlatform
+package import VarveSimulation
+package import VarveWire
 
 /// Every message of the module, for tests that hold for all of them.
-enum MessageCatalog {
-    static let requests: [any WireRequest.Type] = [
+package enum MessageCatalog {
+    package static let requests: [any WireRequest.Type] = [
         ProduceRequest.self, FetchRequest.self, ListOffsetsRequest.self, MetadataRequest.self,
         OffsetCommitRequest.self, OffsetFetchRequest.self, FindCoordinatorRequest.self,
         JoinGroupRequest.self, HeartbeatRequest.self, LeaveGroupRequest.self,
@@ -27,22 +28,22 @@ enum MessageCatalog {
         DescribeTransactionsRequest.self, ListTransactionsRequest.self,
     ]
 
-    static let records: [any VersionedRecord.Type] = [
+    package static let records: [any VersionedRecord.Type] = [
         ConsumerSubscription.self, ConsumerAssignment.self, OffsetKey.self, OffsetValue.self,
         GroupKey.self, GroupMetadataValue.self, TransactionKey.self, TransactionValue.self,
     ]
 
     /// A message in one of its versions.
-    struct Entry {
-        var type: any WireMessage.Type
-        var version: Int16
-        var isFlexible: Bool
+    package struct Entry {
+        package let type: any WireMessage.Type
+        package let version: Int16
+        package let isFlexible: Bool
         /// Kafka's name of the message.
-        var name: String
+        package let name: String
     }
 
     /// All messages and records in all versions.
-    static var entries: [Entry] {
+    package static var entries: [Entry] {
         var entries: [Entry] = []
         for request in requests {
             for version in request.api.versions {
@@ -79,7 +80,7 @@ enum MessageCatalog {
 
 extension MessageCatalog.Entry {
     /// Decodes the message; `remaining` bytes were not part of it.
-    func decode(
+    package func decode(
         _ bytes: ByteSlice, structureBytesMax: Int = WireDecoder.structureBytesMaxDefault
     ) throws -> (message: any WireMessage, remaining: Int) {
         var decoder = WireDecoder(
@@ -89,10 +90,19 @@ extension MessageCatalog.Entry {
         return (message, decoder.remaining)
     }
 
-    func encode(_ message: any WireMessage) throws -> ByteSlice {
+    package func encode(_ message: any WireMessage) throws -> ByteSlice {
         var encoder = WireEncoder(version: version, isFlexible: isFlexible)
         var message = message
         try message.encode(&encoder)
         return encoder.finish()
+    }
+
+    /// The message with random values in all fields of its version.
+    package func random(_ random: inout Generator) throws -> any WireMessage {
+        var filler = RandomFiller(version: version, isFlexible: isFlexible, random: random)
+        var message = type.init()
+        try message.code(&filler)
+        random = filler.random
+        return message
     }
 }
