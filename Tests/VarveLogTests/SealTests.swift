@@ -128,8 +128,8 @@ import VarveSimulation
         switch how {
         case "forged entry": log.fixture.forge("index", byte: 7)
         case "one entry more":
-            // Of a batch that would stand behind the last one.
-            let entries = disk.contents(path)! + [0, 0, 0, 7, 0, 0, 3, 0x90]
+            // Of a batch that would stand behind the last one, at the file's end.
+            let entries = disk.contents(path)! + [0, 0, 0, 8, 0, 0, 3, 0x90]
             disk.setContents(path, entries)
             try reseal(log, 8) { summary in
                 summary.indexCount += 1

@@ -49,13 +49,35 @@ import VarveSimulation
                 isOver = true
             } catch {}
             disk.kill()
-            if disk.allFiles.contains(where: { $0.hasSuffix(".swap") }) { swaps += 1 }
-            var options = Verification.Options()
-            options.isRunning = true
-            var verification = Verification(path: "/data", disk: disk, options: options)
-            let report = try verification.run()
-            #expect(report.isClean, "cut off at \(operation): \(report.findings)")
+            let isSwapping = disk.allFiles.contains { $0.hasSuffix(".swap") }
+            if isSwapping { swaps += 1 }
+            for isRunning in [true, false] {
+                var options = Verification.Options()
+                options.isRunning = isRunning
+                var verification = Verification(path: "/data", disk: disk, options: options)
+                let report = try verification.run()
+                #expect(report.isClean, "cut off at \(operation): \(report.findings)")
+                let isSaid = report.notes.contains { $0.contains("the next start ends it") }
+                #expect(isSaid == (isSwapping && !isRunning), "cut off at \(operation)")
+            }
         }
         #expect(swaps > 3, "\(swaps)")
+    }
+
+    @Test func aDamagedCheckpointOfCompactionIsFound() throws {
+        var fixture = try CompactionFixture()
+        for round in 0..<4 { try fixture.put([("a", "\(round)")]) }
+        try fixture.roll()
+        try fixture.compact()
+        let disk = fixture.base.disk
+        let path = "/data/topics/events/0/" + CompactionCheckpoint.fileName
+        var bytes = try #require(disk.contents(path))
+        bytes[12] ^= 1
+        disk.setContents(path, bytes)
+        try fixture.base.directory.close(now: fixture.base.now)
+        var verification = Verification(path: "/data", disk: disk, options: .init())
+        let findings = try verification.run().findings
+        #expect(findings.map(\.kind) == [.checkpointDamaged])
+        #expect(findings.map(\.path) == [path])
     }
 }

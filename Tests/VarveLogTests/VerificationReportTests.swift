@@ -127,6 +127,43 @@ import VarveSimulation
         #expect(findings.first?.detail == "record 1 has offset delta 0 after 0")
     }
 
+    /// Retention, compaction and deleted topics take files away between a look at the directory and
+    /// the opening: beside a broker that is no finding, in a stopped directory it is.
+    @Test func aFileThatGoesWhileItIsLookedAtIsNoFindingBesideABroker() throws {
+        let fixture = try stopped()
+        let disk = fixture.disk
+        let before = disk.operationCount
+        #expect(try verify(fixture).isClean)
+        let operations = disk.operationCount - before
+        for isRunning in [true, false] {
+            var met = 0
+            for number in 0..<operations {
+                var options = Verification.Options()
+                options.isRunning = isRunning
+                var verification = Verification(path: "/data", disk: disk, options: options)
+                let (operation, faults) = (disk.operationCount + number, disk.faultsMet)
+                disk.beginLog()
+                disk.fail(.init(operation: operation, errno: SystemError.enoent), only: [.open])
+                defer { disk.fail(nil) }
+                let report: VerificationReport
+                do {
+                    report = try verification.run()
+                } catch {
+                    // Those above the topics are there as long as the directory is.
+                    let call = disk.operationLog.first { $0.hasPrefix("\(operation) ") }
+                    #expect(call?.contains("/topics/") == false, "\(String(describing: call))")
+                    continue
+                }
+                let call = disk.operationLog.first { $0.hasPrefix("\(operation) ") } ?? ""
+                // (The mark is read until it is twice the same.)
+                guard disk.faultsMet > faults, !call.hasSuffix("/durable") else { continue }
+                met += 1
+                #expect(report.isClean == isRunning, "\(call): \(report.findings)")
+            }
+            #expect(met > 1, "\(met)")
+        }
+    }
+
     @Test func aTopicHasThePartitionsItHasAndNoOther() throws {
         var fixture = try LogFixture()
         _ = try fixture.partition()

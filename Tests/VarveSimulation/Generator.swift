@@ -28,7 +28,9 @@ package struct Generator: RandomNumberGenerator, Sendable {
     }
 
     package mutating func bytes(_ count: Int) -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
+        // The initializer below writes into the one empty array that all threads share.
+        guard count > 0 else { return [] }
+        return [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
             let raw = UnsafeMutableRawBufferPointer(buffer)
             for start in stride(from: 0, to: count, by: 8) {
                 withUnsafeBytes(of: next()) { word in

@@ -180,6 +180,8 @@ struct SimulatedFileData {
     /// Cuts `bytes`, or adds zeros, as one copy of memory.
     private static func resize(_ bytes: inout [UInt8], to size: Int) {
         guard bytes.count != size else { return }
+        // The initializer below writes into the one empty array that all threads share.
+        guard size > 0 else { return bytes = [] }
         let old = bytes
         bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, used in
             let kept = min(old.count, size)
