@@ -124,7 +124,7 @@ enum ProduceHandler: RequestHandler {
         }
         do throws(LogError) {
             let broker = context.broker
-            let batch = try topic.stored(records)
+            let batch = try CompressedBatch.admit(records, to: topic, broker: broker)
             let result = try log.append(batch, now: broker.clock.wallMilliseconds())
             outcome.baseOffset = result.baseOffset
             outcome.logAppendTimeMs = result.appendTime

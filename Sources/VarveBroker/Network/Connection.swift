@@ -71,6 +71,7 @@ final class Connection: Channel {
     private var nextEndAction: UInt64 = 0
     /// Its client is over a quota: no request is handled before this (monotonic milliseconds).
     private var mutedUntil: Int64 = 0
+    private var muteTimer: UInt64?
 
     var descriptor: Int32 { stream.descriptor }
 
@@ -212,8 +213,11 @@ final class Connection: Channel {
     /// Whether another request may be handled before answers have left.
     private var canTake: Bool {
         responses.count < limits.requestsInFlightMax && answeredBytes < limits.unsentBytesMax
-            && (!isMuted || isDraining)
     }
+
+    /// Whether another request may be handled now. While muted the next one is still read, so that
+    /// the end of a peer that does not wait is noticed.
+    private var canHandle: Bool { canTake && (!isMuted || isDraining) }
 
     private var isMuted: Bool { loop.now < mutedUntil }
 
@@ -251,7 +255,7 @@ final class Connection: Channel {
     private func process() {
         guard !isProcessing, !isClosed else { return }
         isProcessing = true
-        while !isClosed, canTake, let frame = frames.popFirst() { dispatch(frame) }
+        while !isClosed, canHandle, let frame = frames.popFirst() { dispatch(frame) }
         isProcessing = false
         guard !isClosed else { return }
         flush()
@@ -312,7 +316,7 @@ final class Connection: Channel {
                 return close(.failed(error))
             }
         }
-        if !frames.isEmpty && !isProcessing && canTake { return process() }
+        if !frames.isEmpty && !isProcessing && canHandle { return process() }
         if (hasEnded || isDraining) && responses.count == 0 && unsent.isEmpty && frames.isEmpty {
             return close(isDraining ? .stopping : .peerClosed)
         }
@@ -347,11 +351,9 @@ final class Connection: Channel {
         guard !isClosed, loop.now + milliseconds > mutedUntil else { return }
         mutedUntil = loop.now + milliseconds
         broker.metrics.throttled.add()
-        _ = loop.addTimer(at: mutedUntil) { [weak self] in
-            guard let self, !isMuted else { return }
-            process()
-        }
-        updateInterest()
+        // One timer for each connection, and none for one that is gone: waits can be long (I8).
+        if let muteTimer { loop.cancelTimer(muteTimer) }
+        muteTimer = loop.addTimer(at: mutedUntil) { [weak self] in self?.process() }
     }
 
     /// `response`, with the time for which the connection is muted.
@@ -444,6 +446,7 @@ final class Connection: Channel {
         endHandshake()
         broker.connectionCount.release(1)
         broker.metrics.connectionsOpen.add(-1)
+        if let muteTimer { loop.cancelTimer(muteTimer) }
         let actions = endActions
         endActions = [:]
         for action in actions.values { action(.closed) }

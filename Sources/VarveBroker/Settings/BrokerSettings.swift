@@ -98,7 +98,8 @@ package struct BrokerSettings: Sendable {
     private static let changeable = Set(
         TopicDefaults.synonyms.flatMap { $0.settings.map(\.name) } + [
             "auto.create.topics.enable", "delete.topic.enable", "fetch.max.bytes",
-            "num.partitions", "varve.log.quota.bytes", "varve.replication.factor.clamp",
+            "num.partitions", "varve.log.quota.bytes", "varve.produce.check.compressed",
+            "varve.replication.factor.clamp",
         ])
 
     static let byName = Dictionary(uniqueKeysWithValues: definitions.map { ($0.name, $0) })

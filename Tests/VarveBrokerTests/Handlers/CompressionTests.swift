@@ -73,6 +73,51 @@ import VarveWire
         #expect(try test.broker.endOffset(topic: "t") == 0)
     }
 
+    /// A batch that is whole, with its checksum right, and that no consumer could read.
+    @Test func whatDoesNotDecompressIsRefusedUnlessToldOtherwise() throws {
+        let test = try TestBroker()
+        try test.broker.createTopic("t")
+        let client = try test.client()
+        func sealed(_ change: (inout [UInt8]) -> Void) throws -> ByteSlice {
+            var bytes = try batch([String(repeating: "x", count: 400)], codec: .lz4).array
+            change(&bytes)
+            return try ByteSlice(filling: bytes.count) { buffer in
+                buffer.copyBytes(from: bytes)
+                var header = try RecordBatchHeader(parsing: UnsafeRawBufferPointer(buffer))
+                header.seal(buffer)
+                return bytes.count
+            }
+        }
+        func code(_ bytes: ByteSlice) throws -> ErrorCode {
+            try client.ask(produce([("t", 0, bytes)]), version: 9).errors[0]
+        }
+        let poison = try sealed { $0[RecordBatchHeader.byteCount] ^= 0xFF }
+        #expect(try code(poison) == .invalidRecord)
+        // One record more than there are.
+        let short = try sealed {
+            $0[26] = 1
+            $0[60] = 2
+        }
+        #expect(try code(short) == .invalidRecord)
+        #expect(try code(try sealed { _ in }) == .none)
+        #expect(try test.broker.endOffset(topic: "t") == 1)
+        let trusting = try TestBroker(settings: ["varve.produce.check.compressed": "false"])
+        try trusting.broker.createTopic("t")
+        #expect(
+            try trusting.client().ask(produce([("t", 0, poison)]), version: 9).errors == [.none])
+    }
+
+    @Test func aCompressedBatchDamagedOnTheWayIsWorthSendingAgain() throws {
+        let test = try TestBroker()
+        try test.broker.createTopic("t")
+        var damaged = try batch([String(repeating: "x", count: 400)], codec: .lz4).array
+        damaged[damaged.count - 3] ^= 1
+        let outcome = try test.client().ask(
+            produce([("t", 0, ByteSlice(damaged))]), version: 9
+        ).outcomes[0]
+        #expect(outcome.errorCode == .corruptMessage)
+    }
+
     @Test func anUnknownCodecIsRefusedByName() throws {
         let test = try TestBroker()
         #expect(throws: BrokerError.self) {

@@ -83,6 +83,24 @@ import VarveWire
         #expect(try again.ask(produce([("t", 0, big)]), version: 9).throttleTimeMs == 0)
     }
 
+    @Test func aMutedConnectionThatClosesLeavesNothingBehind() throws {
+        let test = try TestBroker(settings: ["quota.window.num": "2"])
+        try test.broker.createTopic("t")
+        let admin = try test.client()
+        _ = try alter(admin, "producer_byte_rate", 1, clientID: "test")
+        let big = try batch([String(repeating: "x", count: 10_000)])
+        for _ in 0..<20 {
+            #expect(
+                try test.client().ask(produce([("t", 0, big)]), version: 9).throttleTimeMs
+                    > 1_000_000)
+        }
+        let state = try test.state
+        for _ in 0..<200 where state.metrics.connectionsOpen.count > 1 {
+            Thread.sleep(forTimeInterval: 0.02)
+        }
+        #expect(state.metrics.connectionsOpen.count == 1)
+    }
+
     @Test func aConsumerOverItsQuotaGetsNoMoreThanItMayHave() throws {
         let test = try TestBroker(settings: ["quota.window.num": "2"])
         try test.broker.createTopic("t")
