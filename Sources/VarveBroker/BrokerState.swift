@@ -12,6 +12,10 @@ package final class BrokerState: Sendable {
     package let metrics = Metrics()
     /// Consumer groups and their offsets.
     package let groups: GroupCoordinator
+    /// Transactional producers and their transactions.
+    package let transactions: TransactionCoordinator
+    /// Where the transaction coordinator writes and waits.
+    let transactionThread = AdminThread("varve-txn")
     private let started: Int64
     private let stopping = Atomic<Bool>(false)
     private let bound = Lock<[ListenerAddress]>([])
@@ -59,6 +63,10 @@ package final class BrokerState: Sendable {
         groups = GroupCoordinator(
             directory: directory, clock: clock, settings: GroupSettings(settings),
             logger: logger.part("groups"))
+        transactions = TransactionCoordinator(
+            directory: directory, groups: groups, clock: clock,
+            settings: TransactionSettings(settings), logger: logger.part("transactions")
+        ) { [transactionThread] in transactionThread.run($0) }
         repairs = RepairJobs(clock: clock, logger: logger)
         started = clock.monotonicMilliseconds()
         connectionLimits = limits ?? ConnectionLimits(settings)

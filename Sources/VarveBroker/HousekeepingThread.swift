@@ -24,6 +24,7 @@ struct HousekeepingThread: Sendable {
                 let now = broker.clock.monotonicMilliseconds()
                 let wall = broker.clock.wallMilliseconds()
                 broker.groups.tick(at: GroupTime(monotonic: now, wall: wall))
+                broker.transactions.tick()
                 if now >= nextLogTick {
                     nextLogTick = now + Self.logTickMilliseconds
                     broker.directory.tick(now: wall)

@@ -50,6 +50,7 @@ final class RunningBroker: Sendable {
         // Before the first request: a group that is not there yet would be taken for none.
         state.groups.load()
         try Self.loadState(of: state)
+        state.transactions.load()
         do throws(SystemError) {
             for (index, listener) in bound.enumerated() {
                 try Self.serveKafka(
@@ -60,6 +61,7 @@ final class RunningBroker: Sendable {
         } catch {
             state.admin.stop()
             state.repairs.stop()
+            state.transactionThread.stop()
             throw .noResources("cannot listen: \(error)")
         }
         httpPort = boundHTTP?.port ?? 0
@@ -80,6 +82,7 @@ final class RunningBroker: Sendable {
         state.directory.refuseChanges()
         // Members that wait are sent away; their answers are part of what is drained.
         state.groups.stop()
+        state.transactions.stop()
         for loop in loops { loop.post { loop.drainAll() } }
         let deadline = state.clock.monotonicMilliseconds() + Self.drainMilliseconds
         let left = Lock(0)
@@ -103,6 +106,7 @@ final class RunningBroker: Sendable {
         scrubbing.stop()
         state.repairs.stop()
         state.admin.stop()
+        state.transactionThread.stop()
         for loop in loops { loop.stop() }
         do throws(LogError) {
             try state.directory.close(now: state.clock.wallMilliseconds())
@@ -151,6 +155,7 @@ final class RunningBroker: Sendable {
         } catch {
             state.admin.stop()
             state.repairs.stop()
+            state.transactionThread.stop()
             throw .cannotOpen(directory: state.directory.path, reason: "\(error)")
         }
     }

@@ -6,6 +6,7 @@ extension BrokerState {
     /// thread may have been first, which is as good. Takes several syncs: not on an event loop.
     func makeTopicOnFirstUse(_ name: String) throws(LogError) -> Topic {
         if name == Self.offsetsTopic { return try makeOffsetsTopic() }
+        if name == Self.transactionsTopic { return try transactions.makeTopic() }
         return try make(name, partitions: settings.int("num.partitions"), overrides: [:])
     }
 

@@ -31,6 +31,23 @@ import VarveSimulation
         #expect(log.endOffset == 7)
     }
 
+    @Test func producersAreListedWithTheSequenceThatIsNext() throws {
+        var fixture = try LogFixture()
+        let log = try fixture.partition()
+        #expect(log.activeProducers.isEmpty)
+        #expect(log.nextSequence(of: 9, epoch: 0) == 0)
+        _ = try log.append(batch(0, count: 3), now: fixture.now)
+        _ = try log.append(batch(0, epoch: 2, producer: 4), now: fixture.now)
+        let listed = log.activeProducers
+        #expect(listed.map(\.producerID) == [4, 9] && listed.map(\.epoch) == [2, 0])
+        #expect(listed.map(\.lastSequence) == [0, 2])
+        #expect(listed.allSatisfy { $0.transactionStart == nil && $0.coordinatorEpoch == -1 })
+        #expect(log.nextSequence(of: 9, epoch: 0) == 3)
+        // A new epoch begins anew.
+        #expect(log.nextSequence(of: 9, epoch: 1) == 0)
+        #expect(log.nextSequence(of: 4, epoch: 2) == 1)
+    }
+
     @Test func aGapAndAnOldEpochAreRefused() throws {
         var fixture = try LogFixture()
         let log = try fixture.partition()

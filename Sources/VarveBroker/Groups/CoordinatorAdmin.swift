@@ -90,8 +90,8 @@ extension GroupCoordinator {
         _ entry: GroupEntry, _ state: inout GroupEntry.State, at time: GroupTime
     ) -> Result<OffsetStore.Appended?, GroupFailure> {
         var changes: [GroupEntry.State.Change] = []
-        for (topic, partitions) in state.latestOffsets {
-            for partition in partitions.keys {
+        for (topic, partitions) in state.partitionsInLog {
+            for partition in partitions {
                 changes.append(.init(topic: topic, partition: partition, value: nil))
             }
         }

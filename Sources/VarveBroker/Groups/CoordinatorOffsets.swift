@@ -57,13 +57,8 @@ extension GroupCoordinator {
             let (end, isEndless) = time.wall.addingReportingOverflow(committer.retention)
             let expiry = committer.retention < 0 || isEndless ? -1 : end
             return change(
-                offsets.map { new in
-                    GroupEntry.State.Change(
-                        topic: new.topic, partition: new.partition,
-                        value: CommittedOffset(
-                            offset: new.offset, leaderEpoch: new.leaderEpoch,
-                            metadata: new.metadata, commitTime: time.wall, expireTime: expiry))
-                }, of: groupID, &state, at: time)
+                offsets.map { .init($0, at: time, expireTime: expiry) }, of: groupID, &state,
+                at: time)
         }
         switch outcome {
         case nil where committer.generation < 0: completion(.coordinatorNotAvailable)
@@ -77,6 +72,11 @@ extension GroupCoordinator {
     /// What the group has committed, and durably; nil when there is no such group.
     package func committedOffsets(of groupID: String) -> CommittedOffsets? {
         act(on: groupID) { state, _, _ in state.offsets }
+    }
+
+    /// The partitions whose offsets an open transaction may yet change (KIP-447).
+    package func unstablePartitions(of groupID: String) -> [String: Set<Int32>] {
+        act(on: groupID) { state, _, _ in state.transactional.partitions } ?? [:]
     }
 
     /// OffsetDelete. `completion` gets an error for all, or one for each of `partitions`.
@@ -118,9 +118,9 @@ extension GroupCoordinator {
     package func topicDeleted(_ topic: String) {
         for entry in entries {
             let outcome = act(on: entry) { state, time, _ in
-                let partitions = state.latestOffsets[topic] ?? [:]
+                let partitions = state.partitionsInLog[topic] ?? []
                 return change(
-                    partitions.keys.map { .init(topic: topic, partition: $0, value: nil) },
+                    partitions.map { .init(topic: topic, partition: $0, value: nil) },
                     of: entry.id, &state, at: time)
             }
             switch outcome {

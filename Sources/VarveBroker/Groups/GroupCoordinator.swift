@@ -17,6 +17,8 @@ package final class GroupCoordinator: Sendable {
     private let table: Lock<Table>
     private let timers = Lock(GroupTimers())
     let upkeep = Lock(OffsetUpkeep())
+    /// The groups with offsets in a producer's open transaction.
+    let transactionGroups = Lock<[Int64: Set<String>]>([:])
     private let failureLines = LogLimiter(linesPerSecond: 10)
 
     private struct Table {
@@ -94,7 +96,7 @@ package final class GroupCoordinator: Sendable {
     /// A crash between a topic's deletion and that of its offsets leaves these. A new topic of
     /// the name must not find them: its consumers would skip what they never read.
     private func forgetMissingTopics() {
-        let named = Set(allCommittedOffsets().flatMap { $0.offsets.keys })
+        let named = Set(entries.flatMap { $0.state.withLock { $0.partitionsInLog.keys } })
         for name in named.sorted() where directory.topic(name) == nil { topicDeleted(name) }
     }
 
@@ -119,7 +121,9 @@ package final class GroupCoordinator: Sendable {
             entry.state.withLock {
                 $0.offsets = saved.offsets
                 $0.record = saved.record
+                $0.restore(saved.transactional)
             }
+            note(saved.transactional.producers, of: id)
             table.withLock { $0.entries[id] = entry }
             if let deadline = group.nextDeadline {
                 timers.withLock { $0.schedule(id, at: deadline) }

@@ -12,6 +12,8 @@ final class GroupEntry: Sendable {
         var offsets: CommittedOffsets = [:]
         /// Appended and not durable yet, in the log's order.
         private(set) var pending: [Pending] = []
+        /// Committed inside transactions that are open.
+        private(set) var transactional = TransactionalOffsets()
         /// The latest record appended for the group itself; nil when there is none.
         var record: ByteSlice?
         var parkedJoins: [Ticket: @Sendable (JoinAnswer) -> Void] = [:]
@@ -41,12 +43,32 @@ final class GroupEntry: Sendable {
         /// Nothing about it is worth keeping.
         var isTrace: Bool {
             group.state == .empty && group.isDeserted && offsets.isEmpty && pending.isEmpty
-                && record == nil
+                && transactional.isEmpty && record == nil
         }
 
+        /// The changes' records are in the log up to `end`, which makes them later than what open
+        /// transactions have for the same partitions.
         mutating func appended(_ changes: [Change], end: Int64) {
             pending.append(Pending(end: end, changes: changes))
+            for change in changes { transactional.forget(change.topic, change.partition) }
         }
+
+        /// The same for changes that count when the transaction of `producerID` commits.
+        mutating func appended(_ changes: [Change], of producerID: Int64) {
+            transactional.append(changes, of: producerID)
+        }
+
+        /// The transaction's marker is durable, and ends at `end`.
+        mutating func ended(_ producerID: Int64, commits: Bool, end: Int64) {
+            // What the log has before the marker comes first; the news of it may come later.
+            durable(end)
+            for change in transactional.end(producerID, commits: commits) {
+                Self.apply(change, to: &offsets)
+            }
+        }
+
+        /// The transactions that were open when the log was read.
+        mutating func restore(_ open: TransactionalOffsets) { transactional = open }
 
         /// The log is durable up to `end`: what was appended before it becomes visible. The news
         /// of two batches may come in either order; what is durable never does.
@@ -59,6 +81,15 @@ final class GroupEntry: Sendable {
 
         /// The batch that ended at `end` will never be durable.
         mutating func lost(_ end: Int64) { pending.removeAll { $0.end == end } }
+
+        /// All partitions with an offset in the log, also those whose transaction is open.
+        var partitionsInLog: [String: Set<Int32>] {
+            var partitions = latestOffsets.mapValues { Set($0.keys) }
+            for change in transactional.changes {
+                partitions[change.topic, default: []].insert(change.partition)
+            }
+            return partitions
+        }
 
         /// Offsets as a snapshot has to write them: what was appended counts, durable or not.
         var latestOffsets: CommittedOffsets {

@@ -64,18 +64,21 @@ extension Group {
     /// session, as its heartbeat does.
     /// - Parameter generation: negative from clients outside the group protocol, whose commits
     ///   are taken while nobody is in the group.
+    /// - Parameter isTransactional: it is part of a transaction, whose producer need not say which
+    ///   member it works for, and is fenced by its own epoch (KIP-447).
     package mutating func commitError(
-        memberID: String, instanceID: String?, generation: Int32, at time: GroupTime
+        memberID: String, instanceID: String?, generation: Int32, isTransactional: Bool = false,
+        at time: GroupTime
     ) -> ErrorCode? {
         if state == .dead { return .coordinatorNotAvailable }
         if generation < 0 && state == .empty { return nil }
         guard generation >= 0 || !memberID.isEmpty || instanceID != nil else {
-            return .unknownMemberId
+            return isTransactional ? nil : .unknownMemberId
         }
         if let error = identityError(memberID, instanceID) { return error }
         if generation != self.generation { return .illegalGeneration }
         // The member knows this generation but not yet what it owns in it.
-        if state == .completingRebalance { return .rebalanceInProgress }
+        if state == .completingRebalance && !isTransactional { return .rebalanceInProgress }
         prolong(memberID, at: time)
         return nil
     }

@@ -4,12 +4,15 @@ internal import VarveWire
 
 /// Records of one group on their way into `__consumer_offsets`: one batch, all or nothing (I4).
 struct GroupRecords {
-    private var builder = RecordBatchBuilder()
+    private var builder: RecordBatchBuilder
     private let group: String
     private let now: Int64
 
     /// - Parameter now: wall milliseconds, the records' timestamp.
-    init(group: String, now: Int64) {
+    /// - Parameter isTransactional: they count when their producer's transaction commits.
+    init(group: String, now: Int64, isTransactional: Bool = false) {
+        builder = RecordBatchBuilder(
+            attributes: BatchAttributes(isTransactional: isTransactional))
         self.group = group
         self.now = now
     }
@@ -42,6 +45,14 @@ struct GroupRecords {
 
     /// The batch; nothing is left.
     mutating func finish() throws(RecordError) -> ByteSlice { try builder.finish() }
+
+    /// The same as a numbered batch of a producer.
+    mutating func finish(
+        _ producer: ProducerIdentity, sequence: Int32
+    ) throws(RecordError) -> ByteSlice {
+        try builder.finish(
+            producerID: producer.id, producerEpoch: producer.epoch, baseSequence: sequence)
+    }
 
     // MARK: A group as a record
 

@@ -63,17 +63,25 @@ final class OffsetStore: Sendable {
     }
 
     /// Appends the group's records as one batch, to the page cache only.
+    /// - Parameter producer: whose transaction they are part of. One call at a time for each: the
+    ///   batch gets the producer's next sequence number here.
     /// - Throws: what `PartitionLog.append` does; nothing was appended then.
     func append(
-        _ records: inout GroupRecords, of group: String, now: Int64
+        _ records: inout GroupRecords, of group: String, in producer: ProducerIdentity? = nil,
+        now: Int64
     ) throws(LogError) -> Appended {
+        let log = try log(of: group, now: now)
         let batch: ByteSlice
-        do {
-            batch = try records.finish()
+        do throws(RecordError) {
+            if let producer {
+                let next = log.nextSequence(of: producer.id, epoch: producer.epoch)
+                batch = try records.finish(producer, sequence: next)
+            } else {
+                batch = try records.finish()
+            }
         } catch {
             throw .badBatch(error)
         }
-        let log = try log(of: group, now: now)
         let result = try log.append(batch, now: now)
         return Appended(log: log, base: result.baseOffset, end: result.lastOffset + 1)
     }

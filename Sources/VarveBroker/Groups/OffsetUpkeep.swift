@@ -38,7 +38,9 @@ extension GroupCoordinator {
         for entry in entries {
             let outcome = act(on: entry) {
                 state, _, _ -> Result<OffsetStore.Appended?, GroupFailure> in
-                guard state.group.state != .dead, state.pending.isEmpty else {
+                guard state.group.state != .dead, state.pending.isEmpty,
+                    state.transactional.isEmpty
+                else {
                     return .success(nil)
                 }
                 let expired = Self.expired(

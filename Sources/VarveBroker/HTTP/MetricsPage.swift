@@ -10,6 +10,7 @@ enum MetricsPage {
         topics(broker, &page)
         storage(broker, &page)
         groups(broker, &page)
+        transactions(broker, &page)
         traffic(broker, &page)
         health(broker, &page)
         return page.text
@@ -163,6 +164,22 @@ enum MetricsPage {
                     "kafka_consumergroup_lag_sum",
                     ["consumergroup": group.name, "topic": topic], sum)
             }
+        }
+    }
+
+    private static func transactions(_ broker: BrokerState, _ page: inout Page) {
+        page.metric("varve_transactional_ids", "gauge", "Transactional ids by state.")
+        let counts = broker.transactions.countsByPhase
+        for phase in TransactionPhase.allCases {
+            page.sample("varve_transactional_ids", ["state": phase.name], counts[phase] ?? 0)
+        }
+        page.metric("varve_transactions_total", "counter", "Transactions decided.")
+        let decided: KeyValuePairs = [
+            "committed": broker.transactions.committed, "aborted": broker.transactions.aborted,
+            "timed_out": broker.transactions.timedOut,
+        ]
+        for (outcome, counter) in decided {
+            page.sample("varve_transactions_total", ["outcome": outcome], counter.count)
         }
     }
 

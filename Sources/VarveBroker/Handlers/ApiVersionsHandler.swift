@@ -1,7 +1,9 @@
 internal import VarvePlatform
 internal import VarveWire
 
-/// ApiVersions (18): which APIs and versions this broker serves. Source: KIP-35, KIP-511.
+/// ApiVersions (18): which APIs and versions this broker serves, and whether clients give each
+/// transaction an epoch of its own (`transaction.version`, KIP-890).
+/// Source: KIP-35, KIP-511, KIP-584.
 enum ApiVersionsHandler: RequestHandler {
     typealias Request = ApiVersionsRequest
 
@@ -17,6 +19,26 @@ enum ApiVersionsHandler: RequestHandler {
             return .now(response)
         }
         response.apiKeys = ranges
+        response.finalizedFeaturesEpoch = 0
+        let level = Int16(context.broker.settings.integer("varve.transaction.version"))
+        if level > 0 {
+            response.finalizedFeatures = [
+                ApiVersionsResponse.FinalizedFeature {
+                    $0.name = "transaction.version"
+                    $0.minVersionLevel = level
+                    $0.maxVersionLevel = level
+                }
+            ]
+        }
+        // Up to version 3 clients cannot read a feature that begins with 0 (KAFKA-17011).
+        if context.version >= 4 {
+            response.supportedFeatures = [
+                ApiVersionsResponse.SupportedFeature {
+                    $0.name = "transaction.version"
+                    $0.maxVersion = TransactionProtocol.epochPerTransaction.rawValue
+                }
+            ]
+        }
         return .now(response)
     }
 

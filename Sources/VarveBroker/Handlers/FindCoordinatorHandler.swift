@@ -2,7 +2,8 @@ internal import VarveLog
 internal import VarvePlatform
 internal import VarveWire
 
-/// FindCoordinator (10): for groups this broker, once `__consumer_offsets` exists.
+/// FindCoordinator (10): this broker, once the topic exists that the coordinator needs: for groups
+/// `__consumer_offsets`, for transactional ids `__transaction_state`.
 /// Source: KIP-699 (several keys at once, version 4).
 enum FindCoordinatorHandler: RequestHandler {
     typealias Request = FindCoordinatorRequest
@@ -15,17 +16,20 @@ enum FindCoordinatorHandler: RequestHandler {
         _ request: FindCoordinatorRequest, context: RequestContext
     ) -> Reply<FindCoordinatorResponse> {
         let broker = context.broker
-        guard request.keyType == groupKeyType,
-            broker.directory.topic(BrokerState.offsetsTopic) == nil
+        let topic =
+            request.keyType == groupKeyType
+            ? BrokerState.offsetsTopic : BrokerState.transactionsTopic
+        guard request.keyType == groupKeyType || request.keyType == transactionKeyType,
+            broker.directory.topic(topic) == nil
         else { return .now(answer(request, context: context, failure: nil)) }
         let slot = context.slot(FindCoordinatorRequest.self)
         broker.admin.run {
             var failure: LogError?
             do throws(LogError) {
-                _ = try broker.makeOffsetsTopic()
+                _ = try broker.makeTopicOnFirstUse(topic)
             } catch {
                 failure = error
-                broker.logger.error("cannot make the offsets topic", ["error": error])
+                broker.logger.error("cannot make a topic", ["topic": topic, "error": error])
             }
             slot.complete(answer(request, context: context, failure: failure))
         }
@@ -41,14 +45,12 @@ enum FindCoordinatorHandler: RequestHandler {
             var found = Coordinator()
             found.key = key
             switch request.keyType {
-            case groupKeyType where failure == nil:
+            case groupKeyType where failure == nil, transactionKeyType where failure == nil:
                 found.nodeId = context.broker.directory.nodeID
                 found.host = context.advertised.host
                 found.port = Int32(context.advertised.port)
-            case groupKeyType:
+            case groupKeyType, transactionKeyType:
                 refuse(&found, .coordinatorNotAvailable, failure.map { "\($0)" })
-            case transactionKeyType:
-                refuse(&found, .transactionalIdAuthorizationFailed, "transactions are not served")
             default:
                 refuse(&found, .invalidRequest, "unknown key type \(request.keyType)")
             }

@@ -2,23 +2,16 @@ internal import VarveLog
 internal import VarvePlatform
 internal import VarveWire
 
-/// InitProducerId (22) without a transactional id: a number no producer had before, over restarts
-/// too, so that batches it sends twice are stored once. Source: KIP-98, KIP-360.
+/// InitProducerId (22). Without a transactional id: a number no producer had before, over restarts
+/// too, so that batches it sends twice are stored once. With one: the id's producer, under a new
+/// epoch that locks out whoever had it before. Source: KIP-98, KIP-360.
 enum InitProducerIdHandler: RequestHandler {
     typealias Request = InitProducerIdRequest
 
     static func handle(
         _ request: InitProducerIdRequest, context: RequestContext
     ) -> Reply<InitProducerIdResponse> {
-        var response = InitProducerIdResponse()
-        response.producerEpoch = -1
-        if let transactionalID = request.transactionalId {
-            // Transactions are not served. This error is final for every client, where a
-            // coordinator's absence would have them ask for ever.
-            response.errorCode =
-                transactionalID.isEmpty ? .invalidRequest : .transactionalIdAuthorizationFailed
-            return .now(response)
-        }
+        if let id = request.transactionalId { return handle(request, id, context) }
         let slot = context.slot(InitProducerIdRequest.self)
         context.broker.admin.run {
             var response = InitProducerIdResponse()
@@ -30,6 +23,37 @@ enum InitProducerIdHandler: RequestHandler {
                 // Retriable for every client, and no partition is meant.
                 response.errorCode = .coordinatorNotAvailable
                 context.broker.logger.error("cannot hand out a producer id", ["error": error])
+            }
+            slot.complete(response)
+        }
+        return .later
+    }
+    private static func handle(
+        _ request: InitProducerIdRequest, _ id: String, _ context: RequestContext
+    ) -> Reply<InitProducerIdResponse> {
+        var expected: ProducerIdentity?
+        if request.producerId >= 0 || request.producerEpoch >= 0 {
+            guard request.producerId >= 0, request.producerEpoch >= 0 else {
+                var response = InitProducerIdResponse()
+                response.producerEpoch = -1
+                response.errorCode = .invalidRequest
+                return .now(response)
+            }
+            expected = ProducerIdentity(id: request.producerId, epoch: request.producerEpoch)
+        }
+        let slot = context.slot(InitProducerIdRequest.self)
+        context.broker.transactions.initialize(
+            id, timeout: request.transactionTimeoutMs, expected: expected
+        ) { outcome in
+            var response = InitProducerIdResponse()
+            switch outcome {
+            case .success(let producer):
+                response.producerId = producer.id
+                response.producerEpoch = producer.epoch
+            case .failure(let failure):
+                response.producerEpoch = -1
+                response.errorCode = TransactionErrors.fenced(
+                    failure.code, api: .initProducerId, version: context.version)
             }
             slot.complete(response)
         }

@@ -8,7 +8,9 @@ internal import VarveWire
 ///
 /// Each partition of a request succeeds or fails by itself. acks=1 and acks=all mean the same
 /// here: after fdatasync. acks=0 is not answered; its errors close the connection, which is all
-/// that such a client can notice. Source: KIP-98, KIP-467; `KafkaApis.handleProduceRequest`.
+/// that such a client can notice. Batches of a transaction are taken while their partition takes
+/// part in it; from version 12 on the broker adds the partition itself (KIP-890).
+/// Source: KIP-98, KIP-467; `KafkaApis.handleProduceRequest`.
 enum ProduceHandler: RequestHandler {
     typealias Request = ProduceRequest
     private typealias Outcome = ProduceResponse.Partition
@@ -17,6 +19,28 @@ enum ProduceHandler: RequestHandler {
         _ request: ProduceRequest, context: RequestContext
     ) -> Reply<ProduceResponse> {
         context.charge(.produce, Double(context.requestByteCount))
+        if context.version >= TransactionErrors.produceAddsSince, request.acks == -1,
+            let id = request.transactionalId,
+            let (partitions, producer) = transactionalParts(of: request, context)
+        {
+            let slot = context.slot(ProduceRequest.self)
+            let isReady = context.broker.transactions.admit(
+                partitions, to: id, by: producer, post: { context.loop.post($0) }
+            ) { failure in
+                let reply = append(request, context: context, refusal: failure?.code)
+                if case .now(let response) = reply { slot.complete(response) }
+            }
+            if !isReady { return .later }
+        }
+        return append(request, context: context, refusal: nil)
+    }
+
+    // MARK: - Private
+
+    /// - Parameter refusal: why the partitions could not be added to their transaction.
+    private static func append(
+        _ request: ProduceRequest, context: RequestContext, refusal: ErrorCode?
+    ) -> Reply<ProduceResponse> {
         var response = ProduceResponse()
         response.responses.reserveCapacity(request.topicData.count)
         var appended: [Appended] = []
@@ -31,7 +55,9 @@ enum ProduceHandler: RequestHandler {
                 let place = Place(
                     topic: response.responses.count,
                     partition: outcome.partitionResponses.count)
-                let result = append(partition, to: target, context: context)
+                let result = append(
+                    partition, to: target, in: request.transactionalId, refusal: refusal,
+                    context: context)
                 if let log = result.log {
                     appended.append(Appended(log: log, end: result.end, place: place))
                 }
@@ -57,8 +83,6 @@ enum ProduceHandler: RequestHandler {
         return .later
     }
 
-    // MARK: - Private
-
     /// Where a partition's outcome stands in the response.
     fileprivate struct Place {
         let topic: Int
@@ -80,10 +104,6 @@ enum ProduceHandler: RequestHandler {
         _ topic: ProduceRequest.Topic, request: ProduceRequest, context: RequestContext
     ) -> Target {
         guard (-1...1).contains(request.acks) else { return .refused(.invalidRequiredAcks) }
-        // Transactions are not served; a client that believes so must not mix its records in.
-        guard request.transactionalId == nil else {
-            return .refused(.transactionalIdAuthorizationFailed)
-        }
         if topic.topicId == .zero {
             guard DataDirectory.isValidTopicName(topic.name) else {
                 return .refused(.invalidTopic)
@@ -100,7 +120,8 @@ enum ProduceHandler: RequestHandler {
     }
 
     private static func append(
-        _ partition: ProduceRequest.Partition, to target: Target, context: RequestContext
+        _ partition: ProduceRequest.Partition, to target: Target, in transactionalID: String?,
+        refusal: ErrorCode?, context: RequestContext
     ) -> (outcome: Outcome, log: PartitionLog?, end: Int64) {
         var outcome = Outcome()
         outcome.index = partition.index
@@ -119,13 +140,38 @@ enum ProduceHandler: RequestHandler {
             return refuse(.unknownTopicOrPartition)
         }
         let records = partition.records ?? ByteSlice()
-        if let (code, text) = problem(with: records, version: context.version) {
-            return refuse(code, text)
+        let header: RecordBatchHeader
+        switch check(records, version: context.version) {
+        case .failure(let problem): return refuse(problem.code, problem.text)
+        case .success(let found): header = found
         }
+        let broker = context.broker
         do throws(LogError) {
-            let broker = context.broker
             let batch = try CompressedBatch.admit(records, to: topic, broker: broker)
-            let result = try log.append(batch, now: broker.clock.wallMilliseconds())
+            let result: AppendResult
+            if header.attributes.isTransactional {
+                guard let transactionalID, !transactionalID.isEmpty else {
+                    return refuse(
+                        .transactionalIdAuthorizationFailed, "a transaction without an id")
+                }
+                if let refusal {
+                    return refuse(TransactionErrors.produce(refusal, version: context.version))
+                }
+                let outcome = try broker.transactions.append(
+                    to: TransactionPartition(topic: topic.name, index: partition.index),
+                    of: transactionalID,
+                    by: ProducerIdentity(id: header.producerID, epoch: header.producerEpoch)
+                ) { () throws(LogError) in
+                    try log.append(batch, now: broker.clock.wallMilliseconds())
+                }
+                switch outcome {
+                case .appended(let appended): result = appended
+                case .refused(let code):
+                    return refuse(TransactionErrors.produce(code, version: context.version))
+                }
+            } else {
+                result = try log.append(batch, now: broker.clock.wallMilliseconds())
+            }
             outcome.baseOffset = result.baseOffset
             outcome.logAppendTimeMs = result.appendTime
             outcome.logStartOffset = result.logStartOffset
@@ -138,7 +184,7 @@ enum ProduceHandler: RequestHandler {
             return (outcome, log, result.lastOffset + 1)
         } catch {
             if case .io = error {
-                context.broker.logger.error(
+                broker.logger.error(
                     "append failed",
                     ["topic": topic.name, "partition": partition.index, "error": error])
             }
@@ -149,35 +195,70 @@ enum ProduceHandler: RequestHandler {
         }
     }
 
+    /// What a request writes inside a transaction, and who; nil where it writes nothing there.
+    private static func transactionalParts(
+        of request: ProduceRequest, _ context: RequestContext
+    ) -> (Set<TransactionPartition>, ProducerIdentity)? {
+        var partitions: Set<TransactionPartition> = []
+        var producer: ProducerIdentity?
+        for topic in request.topicData {
+            guard let found = context.broker.topic(topic.name, topic.topicId),
+                !BrokerState.isInternal(found.name)
+            else { continue }
+            for partition in topic.partitionData where found.partition(partition.index) != nil {
+                guard
+                    case .success(let header) = check(
+                        partition.records ?? ByteSlice(), version: context.version),
+                    header.attributes.isTransactional
+                else { continue }
+                producer = ProducerIdentity(id: header.producerID, epoch: header.producerEpoch)
+                partitions.insert(.init(topic: found.name, index: partition.index))
+            }
+        }
+        return producer.map { (partitions, $0) }
+    }
+
+    private struct Problem: Error {
+        let code: ErrorCode
+        let text: String
+
+        init(_ code: ErrorCode, _ text: String) {
+            self.code = code
+            self.text = text
+        }
+    }
+
     /// The checks that Kafka makes before the log sees the bytes: exactly one batch of magic 2,
-    /// base offset 0, no control batch, no transaction, and zstd only where the version has it.
-    private static func problem(
-        with records: ByteSlice, version: Int16
-    ) -> (ErrorCode, String)? {
-        guard !records.isEmpty else { return (.invalidRecord, "no record batch") }
+    /// base offset 0, no control batch, and zstd only where the version has it.
+    private static func check(
+        _ records: ByteSlice, version: Int16
+    ) -> Result<RecordBatchHeader, Problem> {
+        guard !records.isEmpty else { return .failure(.init(.invalidRecord, "no record batch")) }
         let header: RecordBatchHeader
         do throws(RecordError) {
             header = try records.withUnsafeBytes { (raw) throws(RecordError) in
                 try RecordBatchHeader(parsing: raw)
             }
         } catch {
-            return (ErrorCode(error), "\(error)")
+            return .failure(.init(ErrorCode(error), "\(error)"))
         }
         if header.totalByteCount < records.count {
-            return (.invalidRecord, "more than one record batch for a partition")
+            return .failure(
+                .init(.invalidRecord, "more than one record batch for a partition"))
         }
         if header.totalByteCount > records.count {
-            return (.corruptMessage, "the record batch is cut short")
+            return .failure(.init(.corruptMessage, "the record batch is cut short"))
         }
-        if header.baseOffset != 0 { return (.invalidRecord, "the base offset is not 0") }
-        if header.attributes.isControl { return (.invalidRecord, "a control batch") }
-        if header.attributes.isTransactional {
-            return (.invalidTxnState, "transactions are not served")
+        if header.baseOffset != 0 {
+            return .failure(.init(.invalidRecord, "the base offset is not 0"))
+        }
+        if header.attributes.isControl {
+            return .failure(.init(.invalidRecord, "a control batch"))
         }
         if header.attributes.codec == .zstd && version < 7 {
-            return (.unsupportedCompressionType, "zstd needs Produce version 7")
+            return .failure(.init(.unsupportedCompressionType, "zstd needs Produce version 7"))
         }
-        return nil
+        return .success(header)
     }
 }
 

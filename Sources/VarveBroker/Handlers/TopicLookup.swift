@@ -17,8 +17,9 @@ extension BrokerState {
     static func isInternal(_ name: String) -> Bool { internalTopics.contains(name) }
 
     static let offsetsTopic = "__consumer_offsets"
+    static let transactionsTopic = "__transaction_state"
     private static let internalTopics: Set<String> = [
-        offsetsTopic, "__transaction_state", "__share_group_state",
+        offsetsTopic, transactionsTopic, "__share_group_state",
     ]
 
     /// Kafka's check of a client's idea of the leader epoch (KIP-320). Ours is always 0, that is

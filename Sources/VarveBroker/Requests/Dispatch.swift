@@ -67,6 +67,14 @@ enum Dispatch {
         case .deleteRecords: try request.serve(DeleteRecordsHandler.self)
         case .initProducerId: try request.serve(InitProducerIdHandler.self)
         case .offsetForLeaderEpoch: try request.serve(OffsetForLeaderEpochHandler.self)
+        case .addPartitionsToTxn: try request.serve(AddPartitionsToTxnHandler.self)
+        case .addOffsetsToTxn: try request.serve(AddOffsetsToTxnHandler.self)
+        case .endTxn: try request.serve(EndTxnHandler.self)
+        case .writeTxnMarkers: try request.serve(WriteTxnMarkersHandler.self)
+        case .txnOffsetCommit: try request.serve(TxnOffsetCommitHandler.self)
+        case .describeProducers: try request.serve(DescribeProducersHandler.self)
+        case .describeTransactions: try request.serve(DescribeTransactionsHandler.self)
+        case .listTransactions: try request.serve(ListTransactionsHandler.self)
         case .describeAcls: try request.serve(DescribeAclsHandler.self)
         case .createAcls: try request.serve(CreateAclsHandler.self)
         case .deleteAcls: try request.serve(DeleteAclsHandler.self)
@@ -92,7 +100,6 @@ enum Dispatch {
         case .describeCluster: try request.serve(DescribeClusterHandler.self)
         case .listConfigResources: try request.serve(ListConfigResourcesHandler.self)
         case .describeTopicPartitions: try request.serve(DescribeTopicPartitionsHandler.self)
-        default: .close("\(api.name) is not served")
         }
     }
 

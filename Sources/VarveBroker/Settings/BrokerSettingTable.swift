@@ -5,7 +5,7 @@ extension BrokerSettings {
     /// Every broker setting. Defaults are Kafka 4's (server.properties and ServerLogConfigs,
     /// SocketServerConfigs, GroupCoordinatorConfig), except where the text says otherwise.
     package static let definitions: [SettingDefinition] =
-        network + tlsDefinitions + topics + log + cleaner + groups
+        network + tlsDefinitions + topics + log + cleaner + groups + transactions
 
     private static let network: [SettingDefinition] = [
         .init(
@@ -212,5 +212,45 @@ extension BrokerSettings {
         .init(
             "offset.metadata.max.bytes", .int(0...Int64(Int32.max)), "4096",
             "The longest note a client may commit with an offset."),
+    ]
+    private static let transactions: [SettingDefinition] = [
+        .init(
+            "transaction.max.timeout.ms", .int(positive), "900000",
+            "The longest time a producer may ask for its transactions."),
+        .init(
+            "transactional.id.expiration.ms", .int(positive), "604800000",
+            "A transactional id that nobody uses for so long is forgotten."),
+        .init(
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms", .int(positive), "1000",
+            "How often transactions that took too long are looked for, to abort them. Kafka's "
+                + "default is 10000."),
+        .init(
+            "transaction.remove.expired.transaction.cleanup.interval.ms", .int(positive),
+            "3600000", "How often transactional ids to forget are looked for."),
+        .init(
+            "transaction.state.log.num.partitions", .int(1...1000), "50",
+            "Partitions of __transaction_state; fixed when that topic is made."),
+        .init(
+            "transaction.state.log.segment.bytes", .int(14...Int64(Int32.max)), "16777216",
+            "Segment size of __transaction_state. Only closed segments are compacted and all of it "
+                + "is read at a start, hence less than Kafka's 104857600."),
+        .init(
+            "transaction.state.log.replication.factor", .int(1...1), "1",
+            "Copies of each partition of __transaction_state. This broker is the only one."),
+        .init(
+            "transaction.state.log.min.isr", .int(1...1), "1",
+            "Copies of __transaction_state that must have a record before it counts."),
+        .init(
+            "varve.transaction.version", .choice(["0", "2"]), "0",
+            "How clients that know both run transactions, told as the feature transaction.version: "
+                + "0 as Kafka before 4.0 does, 2 with an epoch for each (KIP-890), Kafka 4's "
+                + "default."),
+        .init(
+            "varve.transactional.ids.max", .int(1...Int64(Int32.max)), "100000",
+            "Transactional ids known at one time; a producer with one more is refused with "
+                + "POLICY_VIOLATION."),
+        .init(
+            "varve.transaction.partitions.max", .int(1...1_000_000), "10000",
+            "Partitions that one transaction may write to."),
     ]
 }

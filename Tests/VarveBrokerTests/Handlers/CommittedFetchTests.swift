@@ -107,7 +107,9 @@ struct CommittedFetchTests {
         let data = try transactional("a", producer: 1, sequence: 0)
         let marker = TransactionMarker(isCommit: true, coordinatorEpoch: 0)
             .batch(producerID: 1, producerEpoch: 0, timestamp: Self.now)
-        for (records, code) in [(data, ErrorCode.invalidTxnState), (marker, .invalidRecord)] {
+        for (records, code) in [
+            (data, ErrorCode.transactionalIdAuthorizationFailed), (marker, .invalidRecord),
+        ] {
             let response = try client.ask(produce([("t", 0, records)]), version: 9)
             #expect(response.errors == [code])
         }

@@ -216,16 +216,20 @@ struct ProduceTests {
         }
     }
 
-    @Test func transactionsAreRefused() throws {
-        let good = try batch(["a"])
-        #expect(try code(patched(good) { $0[22] |= 16 }) == .invalidTxnState)
+    @Test func aTransactionNeedsAnIdThatTheCoordinatorKnows() throws {
+        let good = try batch(["a"], producerID: 5, epoch: 0, sequence: 0)
+        let inside = patched(good) { $0[22] |= 16 }
+        #expect(try code(inside) == .transactionalIdAuthorizationFailed)
         let test = try TestBroker()
         try test.broker.createTopic("t")
-        var request = produce([("t", 0, good)])
+        var request = produce([("t", 0, inside)])
         request.transactionalId = "mine"
-        #expect(
-            try test.client().ask(request, version: 9).errors
-                == [.transactionalIdAuthorizationFailed])
+        for version in Int16(3)...12 {
+            #expect(
+                try test.client().ask(request, version: version).errors
+                    == [.invalidProducerIdMapping])
+        }
+        #expect(try test.broker.endOffset(topic: "t") == 0)
     }
 
     @Test func largeBatchesAreRefusedByWhichBoundTheyBreak() throws {

@@ -19,7 +19,10 @@ final class TestBroker {
     ) throws {
         keepsDirectory = directory != nil
         self.directory = directory ?? TestBroker.makeDirectory()
-        var merged = ["num.network.threads": "2", "offsets.topic.num.partitions": "2"]
+        var merged = [
+            "num.network.threads": "2", "offsets.topic.num.partitions": "2",
+            "transaction.state.log.num.partitions": "2",
+        ]
         merged.merge(settings) { $1 }
         broker = try Broker(
             BrokerConfiguration(

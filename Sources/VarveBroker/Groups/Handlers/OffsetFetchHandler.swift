@@ -18,7 +18,8 @@ enum OffsetFetchHandler: RequestHandler {
         var response = OffsetFetchResponse()
         if context.version >= groupsSince {
             response.groups = request.groups.map { group in
-                let (error, topics) = fetch(group.groupId, group.topics, context)
+                let (error, topics) = fetch(
+                    group.groupId, group.topics, isStable: request.requireStable, context)
                 return OffsetFetchResponse.Group {
                     $0.groupId = group.groupId
                     $0.errorCode = error
@@ -27,13 +28,38 @@ enum OffsetFetchHandler: RequestHandler {
             }
             return .now(response)
         }
-        let (error, topics) = fetch(request.groupId, request.topics, context)
+        let (error, topics) = fetch(
+            request.groupId, request.topics, isStable: request.requireStable, context)
         response.errorCode = error
         response.topics = topics
         return .now(response)
     }
 
     /// - Parameter asked: nil for everything that the group has committed.
+    /// - Parameter isStable: offsets that an open transaction may change are refused (KIP-447).
+    private static func fetch(
+        _ groupID: String, _ asked: [OffsetFetchRequest.Topic]?, isStable: Bool,
+        _ context: RequestContext
+    ) -> (ErrorCode, [Topic]) {
+        var (error, topics) = fetch(groupID, asked, context)
+        guard error == .none, isStable else { return (error, topics) }
+        let unstable = context.broker.groups.unstablePartitions(of: groupID)
+        guard !unstable.isEmpty else { return (error, topics) }
+        for topic in topics.indices {
+            let name =
+                context.version >= topicIDsSince
+                ? context.broker.directory.topic(id: topics[topic].topicId)?.name ?? ""
+                : topics[topic].name
+            guard let partitions = unstable[name] else { continue }
+            for index in topics[topic].partitions.indices
+            where partitions.contains(topics[topic].partitions[index].partitionIndex) {
+                topics[topic].partitions[index] = partition(
+                    topics[topic].partitions[index].partitionIndex, nil, .unstableOffsetCommit)
+            }
+        }
+        return (error, topics)
+    }
+
     private static func fetch(
         _ groupID: String, _ asked: [OffsetFetchRequest.Topic]?, _ context: RequestContext
     ) -> (ErrorCode, [Topic]) {
