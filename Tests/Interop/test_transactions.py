@@ -1,5 +1,5 @@
-"""Readers of committed records, against a log with transactions written by hand: the broker has
-no transaction coordinator that a client could ask to write them."""
+"""Readers of committed records, against a log with transactions written by hand: among each other,
+across fetches, open at the end."""
 import struct
 import time
 
