@@ -117,8 +117,8 @@ extension BrokerSettings {
             "The codec batches are stored with; producer keeps each as it came."),
         .init(
             "varve.produce.check.compressed", .boolean, "true",
-            "Compressed batches are taken apart before they are kept, as Kafka does it; false saves "
-                + "the time, and trusts producers to write what consumers can read."),
+            "Compressed batches are taken apart before they are kept, as Kafka does it; false "
+                + "saves the time, and trusts producers to write what consumers can read."),
         .init(
             "min.insync.replicas", .int(1...1), "1",
             "Copies that must have a record before acks=all is answered. This broker is the only "
