@@ -149,6 +149,7 @@ struct Recovery {
             var segment = Segment(files: store.files, directory: directory, summary: seal)
             segment.isSealed = true
             producers.skip(to: seal.nextOffset, count: seal.producerCount)
+            reportLost(behind: &segment, nextBase: nextBase)
             segments.append(segment)
             return
         }
@@ -165,9 +166,10 @@ struct Recovery {
             try scan(&segment, from: start, size: size, nextBase: nextBase)
         }
         if let vouched, findingCount == report.damages.count + report.notes.count,
-            let kept = try vouched.confirmed(by: segment, indexCheck, &report.notes)
+            var kept = try vouched.confirmed(by: segment, indexCheck, &report.notes)
         {
             producers.skip(to: vouched.end, count: kept.producerCountAtEnd)
+            if seal != nil { reportLost(behind: &kept, nextBase: nextBase) }
             segments.append(kept)
             return
         }
@@ -360,6 +362,20 @@ struct Recovery {
         let file = try segments[last].open()
         segments[last].mustNotGrow = try !LastBlock.clear(
             file, behind: segments[last].byteCount)
+    }
+
+    /// A sealed segment goes up to where the next one begins: what is missing in between was in
+    /// files that somebody lost. Sealed anew, the gap counts as the segment's own from now on.
+    private mutating func reportLost(behind segment: inout Segment, nextBase: Int64?) {
+        guard let nextBase, segment.nextOffset < nextBase else { return }
+        report.damages.append(
+            Damage(
+                kind: .corruption,
+                path: directory + "/" + SegmentName.file(segment.nextOffset, .log), position: 0,
+                byteCount: 0, firstOffset: segment.nextOffset, nextOffset: nextBase,
+                quarantine: ""))
+        segment.nextOffset = nextBase
+        segment.isSealed = false
     }
 
     /// Bytes that the mark or the seal vouches for and that are not in the file any more, unless

@@ -118,7 +118,7 @@ import VarveSimulation
             let again = try plan(fixture)
             #expect(again.isClean, "\(place): \(again.text)")
         }
-        #expect(damageCount > 30 && noteCount > 20, "\(damageCount) damages, \(noteCount) notes")
+        #expect(damageCount > 15 && noteCount > 20, "\(damageCount) damages, \(noteCount) notes")
     }
 
     @Test func aDamagedIndexIsBuiltAnewAndSaid() throws {
