@@ -257,6 +257,10 @@ final class CleaningWorld {
             calls += 1
             if isBusy, generator.chance(1, in: 6), failure == nil {
                 do { try self.meanwhile() } catch { failure = error }
+                // A trim in the midst may have taken what a marker still ended.
+                if configuration.isCompacting {
+                    model.markersBegin(end: end, deleteRetention: deleteRetention, now: began)
+                }
             }
             return calls < stopAfter
         }

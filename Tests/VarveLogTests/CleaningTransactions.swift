@@ -42,12 +42,14 @@ extension CleaningModel {
     }
 
     /// Notes which markers a compaction that reaches to `end` may take: those of transactions of
-    /// which nothing need be left.
+    /// which nothing need be left, also because the log begins behind it.
     mutating func markersBegin(end: Int64, deleteRetention: Int64, now: Int64) {
         for transaction in transactions {
             guard let marker = transaction.marker, marker < end,
                 transaction.batches.allSatisfy({ base in
-                    entries.values.allSatisfy { $0.batch != base || $0.mayBeGone }
+                    entries.values.allSatisfy {
+                        $0.batch != base || $0.mayBeGone || $0.record.offset < startMax
+                    }
                 })
             else { continue }
             let horizon = min(entries[marker]!.horizonMin ?? Int64.max, now + deleteRetention)
