@@ -165,7 +165,13 @@ enum ProduceHandler: RequestHandler {
                     try log.append(batch, now: broker.clock.wallMilliseconds())
                 }
                 switch outcome {
-                case .appended(let appended): result = appended
+                case .appended(let appended):
+                    guard isOfOpenTransaction(appended, header.producerID, log) else {
+                        return refuse(
+                            .outOfOrderSequenceNumber,
+                            "sequence \(header.baseSequence) is one of a transaction before")
+                    }
+                    result = appended
                 case .refused(let code):
                     return refuse(TransactionErrors.produce(code, version: context.version))
                 }
@@ -193,6 +199,18 @@ enum ProduceHandler: RequestHandler {
                 now: context.broker.clock.wallMilliseconds())
             return refuse(ErrorCode(error), "\(error)")
         }
+    }
+
+    /// Whether a batch that is in the log already was written in the transaction that is open: a
+    /// retry. Else a client counts from where an aborted transaction did (librdkafka does, where
+    /// its connection broke before the abort), and what it believes to be stored is not.
+    private static func isOfOpenTransaction(
+        _ result: AppendResult, _ producerID: Int64, _ log: PartitionLog
+    ) -> Bool {
+        guard result.isDuplicate else { return true }
+        let producer = log.activeProducers.first { $0.producerID == producerID }
+        guard let start = producer?.transactionStart else { return false }
+        return result.baseOffset >= start
     }
 
     /// What a request writes inside a transaction, and who; nil where it writes nothing there.

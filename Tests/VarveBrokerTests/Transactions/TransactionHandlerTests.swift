@@ -87,6 +87,34 @@ struct TransactionHandlerTests {
                 == [.operationNotAttempted, .unknownTopicOrPartition])
     }
 
+    /// A client that loses count over an abort must not hear that its new records are stored.
+    @Test func aRetryIsOneInItsOwnTransactionOnly() throws {
+        let test = try broker()
+        let client = try test.client()
+        let producer = TransactionalClient(client, id: "x")
+        _ = try producer.initialize()
+        for (value, commits) in [("a", false), ("b", true)] {
+            #expect(try producer.add([places[0]]) == [.none])
+            let request = try producer.request([value], to: places[0])
+            let outcomes = try (0..<2).map { _ in try client.ask(request, version: 11).outcomes[0] }
+            #expect(outcomes.map(\.errorCode) == [.none, .none])
+            #expect(outcomes[0].baseOffset == outcomes[1].baseOffset)
+            #expect(try producer.end(commits: commits) == .none)
+            #expect(try producer.add([places[0]]) == [.none])
+            // The sequence of the record before, once nothing of this transaction is there and
+            // once something is.
+            let again = try producer.request(["lost"], to: places[0])
+            #expect(
+                try client.ask(again, version: 11).errors == [.outOfOrderSequenceNumber])
+            producer.wrote(1, to: places[0])
+            #expect(try producer.write(["\(value)+"], to: places[0]) == .none)
+            #expect(
+                try client.ask(again, version: 11).errors == [.outOfOrderSequenceNumber])
+            #expect(try producer.end(commits: true) == .none)
+        }
+        #expect(try read(test)[0] == ["a+", "b", "b+"])
+    }
+
     @Test func aSecondInstanceLocksOutTheFirstAndAbortsItsTransaction() throws {
         let test = try broker()
         let first = TransactionalClient(try test.client(), id: "x")
