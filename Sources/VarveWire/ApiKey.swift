@@ -49,6 +49,8 @@ package enum ApiKey: Int16, CaseIterable, Sendable {
     case describeProducers = 61
     case describeTransactions = 65
     case listTransactions = 66
+    case consumerGroupHeartbeat = 68
+    case consumerGroupDescribe = 69
     case listConfigResources = 74
     case describeTopicPartitions = 75
 
@@ -129,6 +131,7 @@ package enum ApiKey: Int16, CaseIterable, Sendable {
         case .describeCluster: (0...2, 0)
         case .describeProducers, .describeTransactions: (0...0, 0)
         case .listTransactions: (0...2, 0)
+        case .consumerGroupHeartbeat, .consumerGroupDescribe: (0...1, 0)
         case .listConfigResources: (0...1, 0)
         case .describeTopicPartitions: (0...0, 0)
         }

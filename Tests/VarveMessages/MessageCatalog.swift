@@ -26,11 +26,15 @@ package enum MessageCatalog {
         AddPartitionsToTxnRequest.self, AddOffsetsToTxnRequest.self, EndTxnRequest.self,
         WriteTxnMarkersRequest.self, TxnOffsetCommitRequest.self, DescribeProducersRequest.self,
         DescribeTransactionsRequest.self, ListTransactionsRequest.self,
+        ConsumerGroupHeartbeatRequest.self, ConsumerGroupDescribeRequest.self,
     ]
 
     package static let records: [any VersionedRecord.Type] = [
         ConsumerSubscription.self, ConsumerAssignment.self, OffsetKey.self, OffsetValue.self,
         GroupKey.self, GroupMetadataValue.self, TransactionKey.self, TransactionValue.self,
+        ConsumerGroupKey.self, ConsumerGroupMetadataValue.self, ConsumerGroupPartitionMetadataValue.self,
+        ConsumerGroupMemberMetadataValue.self, ConsumerGroupTargetMetadataValue.self,
+        ConsumerGroupTargetMemberValue.self, ConsumerGroupCurrentMemberValue.self,
     ]
 
     /// A message in one of its versions.

@@ -86,8 +86,8 @@ internal import VarveWire
     }
 
     @Test func keysOfNewerGroupTypesAreToldApart() throws {
-        let bytes = try #require(ByteSlice(hex: "0003" + "000167"))
-        #expect(try GroupRecordKey.decode(bytes) == .other(version: 3))
+        let bytes = try #require(ByteSlice(hex: "0009" + "000167"))
+        #expect(try GroupRecordKey.decode(bytes) == .other(version: 9))
         #expect(throws: WireError.self) { try GroupRecordKey.decode(ByteSlice()) }
     }
 

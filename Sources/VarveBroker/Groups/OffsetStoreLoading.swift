@@ -68,7 +68,7 @@ struct StoredGroups {
             case .offset(let key): try take(key, record.value, of: producer)
             case .group(let key):
                 groups[key.group, default: Stored()].record = record.value?.detached()
-            case .other: unreadable += 1
+            case .consumerGroup, .other: unreadable += 1
             }
         } catch {
             unreadable += 1

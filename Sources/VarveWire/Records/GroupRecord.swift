@@ -94,7 +94,9 @@ package struct GroupMetadataValue: VersionedRecord {
 package enum GroupRecordKey: Equatable, Sendable {
     case offset(OffsetKey)
     case group(GroupKey)
-    /// A key of Kafka's newer group types (3 and up), which Varve does not write.
+    /// A record of a consumer group; the key's version says which.
+    case consumerGroup(ConsumerGroupKey, version: Int16)
+    /// A key of Kafka's newer group types (9 and up), which Varve does not write.
     case other(version: Int16)
 
     package static func decode(_ bytes: ByteSlice) throws(WireError) -> GroupRecordKey {
@@ -103,6 +105,9 @@ package enum GroupRecordKey: Equatable, Sendable {
         try decoder.int16(&version)
         if OffsetKey.versions.contains(version) { return .offset(try OffsetKey.decode(bytes)) }
         if GroupKey.versions.contains(version) { return .group(try GroupKey.decode(bytes)) }
+        if ConsumerGroupKey.versions.contains(version) {
+            return .consumerGroup(try ConsumerGroupKey.decode(bytes), version: version)
+        }
         return .other(version: version)
     }
 }

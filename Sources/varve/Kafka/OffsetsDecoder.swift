@@ -28,6 +28,12 @@ enum OffsetsDecoder {
             case .group(let key):
                 let data = JSON.object([("group", .string(key.group))])
                 return decoded(data, try payload(record.value, group))
+            case .consumerGroup(let key, let version):
+                return decoded(
+                    ConsumerGroupDecoder.key(key),
+                    try payload(record.value) { (bytes) throws(WireError) in
+                        try ConsumerGroupDecoder.value(bytes, version: version)
+                    })
             case .other(let version):
                 return .decoded(
                     key: "Unknown record type \(version) at offset \(record.offset), skipping.",
