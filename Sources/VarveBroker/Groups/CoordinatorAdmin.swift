@@ -1,7 +1,38 @@
 package import VarvePlatform
 package import VarveWire
 
-/// A group as DescribeGroups and ListGroups show it.
+/// A group of either protocol as ListGroups and the HTTP pages show it.
+package struct GroupListing: Sendable {
+    package enum Kind: String, Sendable {
+        case classic
+        case consumer
+    }
+
+    package let id: String
+    package let kind: Kind
+    /// Kafka's name of the state, such as "Stable".
+    package let state: String
+    /// Empty for a group without members that only keeps offsets.
+    package let protocolType: String
+    package let memberCount: Int
+
+    init(_ state: GroupEntry.State) {
+        id = state.group.id
+        if let group = state.consumers?.group {
+            kind = .consumer
+            self.state = group.state.rawValue
+            protocolType = Group.consumerProtocolType
+            memberCount = group.members.count
+        } else {
+            kind = .classic
+            self.state = state.group.state.rawValue
+            protocolType = state.group.protocolType ?? ""
+            memberCount = state.group.members.count
+        }
+    }
+}
+
+/// A group of the classic protocol as DescribeGroups shows it.
 package struct GroupDescription: Sendable {
     package let id: String
     package let state: GroupState
@@ -39,17 +70,17 @@ package struct GroupDescription: Sendable {
 
 /// The verbs of administrators: describe, list, delete.
 extension GroupCoordinator {
-    /// The group; nil when there is none of that name.
+    /// The group; nil when there is none of that name, or it is of the consumer protocol.
     package func describe(_ groupID: String) -> GroupDescription? {
-        act(on: groupID) { state, _, _ in GroupDescription(state.group) }
+        act(on: groupID) { state, _, _ in
+            state.consumers == nil ? GroupDescription(state.group) : nil
+        } ?? nil
     }
 
     /// All groups, by id.
-    package func list() -> [GroupDescription] {
+    package func list() -> [GroupListing] {
         entries.compactMap { entry in
-            entry.state.withLock {
-                $0.group.state == .dead ? nil : GroupDescription($0.group)
-            }
+            entry.state.withLock { $0.group.state == .dead ? nil : GroupListing($0) }
         }.sorted { $0.id < $1.id }
     }
 
@@ -71,6 +102,8 @@ extension GroupCoordinator {
             switch state.group.state {
             case .dead: return .failure(GroupFailure(code: .groupIdNotFound))
             case .preparingRebalance, .completingRebalance, .stable:
+                return .failure(GroupFailure(code: .nonEmptyGroup))
+            case .empty where state.hasMembers:
                 return .failure(GroupFailure(code: .nonEmptyGroup))
             case .empty: break
             }
@@ -96,6 +129,6 @@ extension GroupCoordinator {
             }
         }
         return change(
-            changes, of: entry.id, &state, at: time, deletesGroup: state.record != nil)
+            changes, of: entry.id, &state, at: time, deletesGroup: state.isRecorded)
     }
 }

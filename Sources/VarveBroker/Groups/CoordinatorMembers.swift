@@ -17,6 +17,10 @@ extension GroupCoordinator {
             state, time, effects in
             let ticket = state.nextTicket()
             state.parkedJoins[ticket] = completion
+            if let error = makeClassic(groupID, &state, at: time) {
+                effects.append(.joined(ticket, .failed(error, memberID: request.memberID)))
+                return
+            }
             state.group.join(
                 request, newMemberID: "\(name)-\(UniqueID.random())", ticket: ticket,
                 at: time, into: &effects)

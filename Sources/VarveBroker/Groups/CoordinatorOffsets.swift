@@ -47,10 +47,7 @@ extension GroupCoordinator {
         if let error = unavailability(of: groupID) { return completion(error) }
         let outcome = act(on: groupID, isMade: committer.generation < 0) {
             state, time, _ -> Result<OffsetStore.Appended?, GroupFailure> in
-            if let error = state.group.commitError(
-                memberID: committer.memberID, instanceID: committer.instanceID,
-                generation: committer.generation, at: time)
-            {
+            if let error = state.commitError(committer, at: time) {
                 return .failure(GroupFailure(code: error))
             }
             // A retention beyond the end of time is the broker's rule as well.
@@ -95,7 +92,7 @@ extension GroupCoordinator {
             let known = state.latestOffsets
             var changes: [GroupEntry.State.Change] = []
             for (topic, partition) in partitions {
-                let isRead = group.isSubscribed(to: topic)
+                let isRead = state.isSubscribed(to: topic)
                 answers.append(isRead ? .groupSubscribedToTopic : .none)
                 guard !isRead, known[topic]?[partition] != nil else { continue }
                 changes.append(.init(topic: topic, partition: partition, value: nil))
@@ -149,10 +146,16 @@ extension GroupCoordinator {
             for change in changes {
                 try records.add(topic: change.topic, partition: change.partition, change.value)
             }
-            if deletesGroup { try records.add(group: nil) }
+            if deletesGroup {
+                try records.add(group: nil)
+                try records.remove(state.consumers)
+            }
             let appended = try store.append(&records, of: groupID, now: time.wall)
             state.appended(changes, end: appended.end)
-            if deletesGroup { state.record = nil }
+            if deletesGroup {
+                state.record = nil
+                state.consumers = nil
+            }
             return .success(appended)
         } catch let error as LogError {
             failed("offsets cannot be stored", groupID, "\(error)")

@@ -22,10 +22,7 @@ extension GroupCoordinator {
         if let error = unavailability(of: groupID) { return completion(error) }
         let outcome = act(on: groupID, isMade: committer.generation < 0) {
             state, time, _ -> Result<OffsetStore.Appended?, GroupFailure> in
-            if let error = state.group.commitError(
-                memberID: committer.memberID, instanceID: committer.instanceID,
-                generation: committer.generation, isTransactional: true, at: time)
-            {
+            if let error = state.commitError(committer, isTransactional: true, at: time) {
                 return .failure(GroupFailure(code: error))
             }
             return append(

@@ -19,6 +19,7 @@ package final class GroupCoordinator: Sendable {
     let upkeep = Lock(OffsetUpkeep())
     /// The groups with offsets in a producer's open transaction.
     let transactionGroups = Lock<[Int64: Set<String>]>([:])
+    let catalogs = Lock(TopicCatalogCache())
     private let failureLines = LogLimiter(linesPerSecond: 10)
 
     private struct Table {
@@ -122,12 +123,33 @@ package final class GroupCoordinator: Sendable {
                 $0.offsets = saved.offsets
                 $0.record = saved.record
                 $0.restore(saved.transactional)
+                $0.consumers = consumers(of: id, saved, at: time)
             }
             note(saved.transactional.producers, of: id)
             table.withLock { $0.entries[id] = entry }
-            if let deadline = group.nextDeadline {
+            if let deadline = entry.state.withLock({ $0.nextDeadline }) {
                 timers.withLock { $0.schedule(id, at: deadline) }
             }
+        }
+    }
+
+    private func consumers(
+        of id: String, _ saved: StoredGroups.Stored, at time: GroupTime
+    ) -> ConsumerState? {
+        // A group is of one protocol at a time: with a record of the classic one, which is
+        // deleted with the first of the other, the rest is left over.
+        guard !saved.consumers.isEmpty, saved.record == nil else { return nil }
+        do throws(WireError) {
+            return ConsumerState(
+                try ConsumerGroup(
+                    id: id, restoring: saved.consumers, limits: settings.consumers,
+                    at: time.monotonic), records: saved.consumers)
+        } catch {
+            // Its members will join again; its offsets are what matters.
+            logger.warning(
+                "a consumer group's records do not parse", ["group": id, "cause": "\(error)"])
+            return ConsumerState(
+                ConsumerGroup(id: id, limits: settings.consumers), records: saved.consumers)
         }
     }
 
@@ -153,6 +175,7 @@ package final class GroupCoordinator: Sendable {
         for id in timers.withLock({ $0.takeDue(time.monotonic) }) {
             guard let entry = table.withLock({ $0.entries[id] }) else { continue }
             act(on: entry) { state, _, effects in state.group.tick(at: time, into: &effects) }
+            expireConsumers(entry, at: time)
         }
         keepUp(at: time)
         return timers.withLock { $0.earliest }
@@ -220,7 +243,7 @@ package final class GroupCoordinator: Sendable {
             let result = body(&state, time, &effects)
             perform(effects, on: &state, of: entry, at: time, into: &outbox)
             if state.isTrace { bury(entry, &state, at: time) }
-            if let deadline = state.group.nextDeadline {
+            if let deadline = state.nextDeadline {
                 timers.withLock { $0.schedule(entry.id, at: deadline) }
             }
             return result

@@ -7,7 +7,10 @@ final class GroupEntry: Sendable {
     let state: Lock<State>
 
     struct State {
+        /// Empty while the group is one of the consumer protocol.
         var group: Group
+        /// Nil while the group is one of the classic protocol.
+        var consumers: ConsumerState?
         /// Durable, and so visible to OffsetFetch.
         var offsets: CommittedOffsets = [:]
         /// Appended and not durable yet, in the log's order.
@@ -43,7 +46,7 @@ final class GroupEntry: Sendable {
         /// Nothing about it is worth keeping.
         var isTrace: Bool {
             group.state == .empty && group.isDeserted && offsets.isEmpty && pending.isEmpty
-                && transactional.isEmpty && record == nil
+                && transactional.isEmpty && record == nil && consumers == nil
         }
 
         /// The changes' records are in the log up to `end`, which makes them later than what open

@@ -5,7 +5,7 @@ internal import VarveWire
 /// Records of one group on their way into `__consumer_offsets`: one batch, all or nothing (I4).
 struct GroupRecords {
     private var builder: RecordBatchBuilder
-    private let group: String
+    let group: String
     private let now: Int64
 
     /// - Parameter now: wall milliseconds, the records' timestamp.
@@ -41,6 +41,11 @@ struct GroupRecords {
         var key = GroupKey()
         key.group = group
         builder.append(timestamp: now, key: try key.encoded(), value: value)
+    }
+
+    /// A record of another kind, whose key is coded already; nil deletes it.
+    mutating func add(key: ByteSlice, value: ByteSlice?) {
+        builder.append(timestamp: now, key: key, value: value)
     }
 
     /// The batch; nothing is left.

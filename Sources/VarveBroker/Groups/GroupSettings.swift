@@ -1,6 +1,8 @@
 /// What the broker's settings say about groups and their offsets. Times in milliseconds.
 package struct GroupSettings: Sendable {
     package var limits = GroupLimits()
+    /// Of groups of the consumer protocol.
+    package var consumers = ConsumerLimits()
     /// `group.min.session.timeout.ms` and `group.max.session.timeout.ms`.
     package var sessionTimeouts: ClosedRange<Int64> = 6_000...1_800_000
     /// `offsets.retention.minutes`.
@@ -26,6 +28,12 @@ package struct GroupSettings: Sendable {
         limits.membersMax = settings.int("group.max.size")
         let least = settings.integer("group.min.session.timeout.ms")
         sessionTimeouts = least...max(least, settings.integer("group.max.session.timeout.ms"))
+        consumers.sessionTimeout = settings.integer("group.consumer.session.timeout.ms")
+        consumers.heartbeatInterval = settings.integer("group.consumer.heartbeat.interval.ms")
+        consumers.membersMax = settings.int("group.consumer.max.size")
+        consumers.assignors = settings.words("group.consumer.assignors").compactMap {
+            Assignor(rawValue: $0)
+        }
         offsetsRetention = settings.integer("offsets.retention.minutes") * 60_000
         offsetsCheckInterval = settings.integer("offsets.retention.check.interval.ms")
         offsetsPartitions = settings.int("offsets.topic.num.partitions")

@@ -8,6 +8,7 @@ internal import VarveWire
 ///     key                                             value
 ///     int16 0 or 1, group, topic, partition int32     OffsetValue; null: no longer committed
 ///     int16 2, group                                  GroupMetadataValue; null: no longer there
+///     int16 3 to 8, group, for some a member          see `ConsumerGroupKey`
 ///
 /// The latest record of a key counts. A group is in one partition, by the hash of its id, so that
 /// its records keep their order. Source: Kafka's `OffsetCommitKey`, `GroupMetadataKey`.

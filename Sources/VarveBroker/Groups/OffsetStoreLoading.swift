@@ -10,6 +10,8 @@ struct StoredGroups {
         var offsets: CommittedOffsets = [:]
         /// Of transactions that no marker has ended.
         var transactional = TransactionalOffsets()
+        /// Those of a group of the consumer protocol.
+        var consumers: [ConsumerRecordID: ByteSlice] = [:]
     }
 
     private(set) var groups: [String: Stored] = [:]
@@ -45,6 +47,7 @@ struct StoredGroups {
         // An offset without its group's record is a simple consumer's; neither: nothing is left.
         groups = groups.filter {
             $0.value.record != nil || !$0.value.offsets.isEmpty || !$0.value.transactional.isEmpty
+                || !$0.value.consumers.isEmpty
         }
     }
 
@@ -68,7 +71,11 @@ struct StoredGroups {
             case .offset(let key): try take(key, record.value, of: producer)
             case .group(let key):
                 groups[key.group, default: Stored()].record = record.value?.detached()
-            case .consumerGroup, .other: unreadable += 1
+            case .consumerGroup(let key, let version):
+                if let id = ConsumerRecordID(key, version: version) {
+                    groups[key.group, default: Stored()].consumers[id] = record.value?.detached()
+                }
+            case .other: unreadable += 1
             }
         } catch {
             unreadable += 1

@@ -43,15 +43,19 @@ extension GroupCoordinator {
                 else {
                     return .success(nil)
                 }
+                // A consumer group keeps what its members read; the rest from each commit.
                 let expired = Self.expired(
-                    state.offsets, of: state.group, retention: settings.offsetsRetention,
+                    state.consumers == nil
+                        ? state.offsets
+                        : state.offsets.filter { !state.isSubscribed(to: $0.key) },
+                    of: state.group, retention: settings.offsetsRetention,
                     now: time.wall)
                 let isOver =
-                    state.group.state == .empty && state.group.isDeserted
+                    state.group.state == .empty && state.group.isDeserted && !state.hasMembers
                     && expired.count == state.offsets.values.reduce(0) { $0 + $1.count }
                 let outcome = change(
                     expired, of: entry.id, &state, at: time,
-                    deletesGroup: isOver && state.record != nil)
+                    deletesGroup: isOver && state.isRecorded)
                 if isOver, case .success = outcome { bury(entry, &state, at: time) }
                 return outcome
             }

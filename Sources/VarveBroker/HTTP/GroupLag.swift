@@ -26,7 +26,7 @@ struct GroupLag {
             })
         return broker.groups.list().map { group in
             GroupLag(
-                name: group.id, state: group.state.rawValue, memberCount: group.members.count,
+                name: group.id, state: group.state, memberCount: group.memberCount,
                 offsets: Self.lag(of: offsets[group.id] ?? [:], in: broker))
         }
     }

@@ -57,6 +57,8 @@ package enum AdvertisedVersions {
         (.describeQuorum, 0...2),
         (.updateFeatures, 0...2),
         (.describeCluster, 0...2),
+        (.consumerGroupHeartbeat, 0...1),
+        (.consumerGroupDescribe, 0...1),
         (.listConfigResources, 0...1),
         (.describeTopicPartitions, 0...0),
     ]

@@ -98,6 +98,8 @@ enum Dispatch {
             try request.serve(AlterPartitionReassignmentsHandler.self)
         case .listPartitionReassignments: try request.serve(ListPartitionReassignmentsHandler.self)
         case .describeCluster: try request.serve(DescribeClusterHandler.self)
+        case .consumerGroupHeartbeat: try request.serve(ConsumerGroupHeartbeatHandler.self)
+        case .consumerGroupDescribe: try request.serve(ConsumerGroupDescribeHandler.self)
         case .listConfigResources: try request.serve(ListConfigResourcesHandler.self)
         case .describeTopicPartitions: try request.serve(DescribeTopicPartitionsHandler.self)
         }

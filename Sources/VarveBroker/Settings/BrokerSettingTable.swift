@@ -6,6 +6,7 @@ extension BrokerSettings {
     /// SocketServerConfigs, GroupCoordinatorConfig), except where the text says otherwise.
     package static let definitions: [SettingDefinition] =
         network + tlsDefinitions + topics + log + cleaner + groups + transactions
+        + consumerGroups
 
     private static let network: [SettingDefinition] = [
         .init(

@@ -19,6 +19,9 @@ package struct BrokerSettings: Sendable {
     package init(_ overrides: [String: String] = [:]) throws(BrokerError) {
         try Self.check(overrides)
         self.overrides = overrides
+        if let problem = consumerGroupProblem() {
+            throw .badSetting(name: problem.name, reason: problem.reason)
+        }
     }
 
     private static func check(_ values: [String: String]) throws(BrokerError) {

@@ -8,7 +8,7 @@ enum DescribeGroupsHandler: RequestHandler {
     private static let missingGroupsSince: Int16 = 6
     /// READ, DELETE and DESCRIBE by their numbers in Kafka's `AclOperation`: what anybody may do
     /// to a group while there is no authorization.
-    private static let allOperations: Int32 = 1 << 3 | 1 << 6 | 1 << 8
+    static let allOperations: Int32 = 1 << 3 | 1 << 6 | 1 << 8
 
     static func handle(
         _ request: DescribeGroupsRequest, context: RequestContext
@@ -38,7 +38,9 @@ enum DescribeGroupsHandler: RequestHandler {
             group.groupState = GroupState.dead.rawValue
             if context.version >= missingGroupsSince {
                 group.errorCode = .groupIdNotFound
-                group.errorMessage = "Group \(id) not found."
+                let isConsumers = groups.describeConsumers(id) != nil
+                group.errorMessage =
+                    isConsumers ? "Group \(id) is not a classic group." : "Group \(id) not found."
             }
             return group
         }

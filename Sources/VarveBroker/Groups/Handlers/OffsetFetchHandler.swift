@@ -3,7 +3,8 @@ internal import VarvePlatform
 internal import VarveWire
 
 /// OffsetFetch (9): one group up to version 7, several from version 8 on (KIP-709), topics by id
-/// from version 10 on. A partition without an offset has -1 and no error.
+/// from version 10 on. A partition without an offset has -1 and no error. Members of the consumer
+/// protocol say their epoch from version 9 on, and get nothing in one that is past.
 enum OffsetFetchHandler: RequestHandler {
     typealias Request = OffsetFetchRequest
     private typealias Topic = OffsetFetchResponse.Topic
@@ -18,8 +19,12 @@ enum OffsetFetchHandler: RequestHandler {
         var response = OffsetFetchResponse()
         if context.version >= groupsSince {
             response.groups = request.groups.map { group in
-                let (error, topics) = fetch(
-                    group.groupId, group.topics, isStable: request.requireStable, context)
+                let refusal = context.broker.groups.fetchError(
+                    group.groupId, memberID: group.memberId, epoch: group.memberEpoch)
+                let (error, topics) =
+                    refusal.map { ($0, []) }
+                    ?? fetch(
+                        group.groupId, group.topics, isStable: request.requireStable, context)
                 return OffsetFetchResponse.Group {
                     $0.groupId = group.groupId
                     $0.errorCode = error
