@@ -2,6 +2,9 @@
 
     python member.py CLIENT BOOTSTRAP GROUP TOPIC [ASSIGNOR]
 
+The client consumer-protocol is confluent-kafka with KIP-848's protocol; TOPIC may be several with
+commas between, and ASSIGNOR is any configuration: "group.instance.id=a group.remote.assignor=range".
+
 Prints what happens, a line each: "assigned 0 1", "revoked 0 1", "event PARTITION OFFSET VALUE",
 "closed". An event is printed before its offset is committed. SIGTERM makes it leave the group.
 """
@@ -101,6 +104,44 @@ def confluent_kafka(bootstrap, group, topic, assignor):
     consumer.close()
 
 
+def consumer_protocol(bootstrap, group, topics, options):
+    import confluent_kafka
+    consumer = confluent_kafka.Consumer({
+        "bootstrap.servers": bootstrap, "group.id": group, "auto.offset.reset": "earliest",
+        "enable.auto.commit": False, "fetch.wait.max.ms": 100, "group.protocol": "consumer",
+        "topic.metadata.refresh.interval.ms": 1000, "reconnect.backoff.max.ms": 500,
+        **dict(option.split("=", 1) for option in (options or "").split())})
+
+    def assigned(consumer, partitions):
+        consumer.incremental_assign(partitions)
+        say("topics", *sorted({place.topic for place in consumer.assignment()}))
+        say("assigned", *numbers(consumer.assignment()))
+
+    def revoked(consumer, partitions):
+        consumer.incremental_unassign(partitions)
+        say("revoked", *numbers(partitions))
+
+    def lost(consumer, partitions):
+        consumer.incremental_unassign(partitions)
+        say("lost", *numbers(partitions))
+        say("revoked", *numbers(partitions))
+
+    consumer.subscribe(topics.split(","), on_assign=assigned, on_revoke=revoked, on_lost=lost)
+    while not stopping:
+        messages = consumer.consume(500, timeout=0.1)
+        for message in messages:
+            if message.error() is not None:
+                say("error", message.error())
+                continue
+            say("event", message.partition(), message.offset(), message.value().decode())
+        if any(message.error() is None for message in messages):
+            try:
+                consumer.commit(asynchronous=False)
+            except confluent_kafka.KafkaException as error:
+                say("commit-failed", error)
+    consumer.close()
+
+
 def aiokafka(bootstrap, group, topic, assignor):
     import aiokafka
     from aiokafka.errors import CommitFailedError, IllegalStateError
@@ -138,6 +179,7 @@ def aiokafka(bootstrap, group, topic, assignor):
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, stop)
     client, bootstrap, group, topic, *rest = sys.argv[1:]
-    run = {"kafka-python": kafka_python, "confluent-kafka": confluent_kafka, "aiokafka": aiokafka}
+    run = {"kafka-python": kafka_python, "confluent-kafka": confluent_kafka, "aiokafka": aiokafka,
+           "consumer-protocol": consumer_protocol}
     run[client](bootstrap, group, topic, rest[0] if rest else None)
     say("closed")

@@ -15,7 +15,7 @@ extension Admin {
                 for group in response.groups {
                     groups[group.groupId] = GroupListing(
                         groupID: group.groupId, protocolType: group.protocolType,
-                        state: group.groupState)
+                        state: group.groupState, groupType: group.groupType)
                 }
             }
             return groups.values.sorted { $0.groupID < $1.groupID }
@@ -72,9 +72,10 @@ extension Admin {
         var description = GroupDescription(
             groupID: groupID, state: group.groupState, protocolType: group.protocolType,
             assignor: group.protocolData, coordinator: coordinator, members: [])
-        if group.errorCode == .groupIdNotFound {
+        if group.errorCode == .groupIdNotFound || group.groupState == "Dead" {
+            let other = try await describeConsumerGroup(groupID, coordinator: coordinator)
             description.state = "Dead"
-            return description
+            return other ?? description
         }
         guard group.errorCode == .none else {
             throw .kafka(group.errorCode, group.errorMessage ?? "group \(groupID)")

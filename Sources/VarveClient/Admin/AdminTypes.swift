@@ -63,9 +63,13 @@ package struct GroupListing: Sendable, Equatable {
     package var groupID: String
     /// "consumer" for consumer groups; empty for groups that only commit.
     package var protocolType: String
-    /// Kafka's word: Empty, PreparingRebalance, CompletingRebalance, Stable, Dead; empty where the
-    /// broker is older than Kafka 2.6.
+    /// Kafka's word: Empty, PreparingRebalance, CompletingRebalance, Stable, Dead, and for groups of
+    /// the consumer protocol Assigning and Reconciling; empty where the broker is older than
+    /// Kafka 2.6.
     package var state: String
+    /// The protocol of its members, "classic" or "consumer"; empty where the broker is older than
+    /// Kafka 3.7.
+    package var groupType: String = ""
 }
 
 /// A group and its members.

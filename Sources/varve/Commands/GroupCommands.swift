@@ -24,7 +24,9 @@ enum GroupCommands {
                 Output.standard.write(
                     JSONOutput.document(
                         groups.map {
-                            Listed(group: $0.groupID, state: $0.state, type: $0.protocolType)
+                            Listed(
+                                group: $0.groupID, state: $0.state, type: $0.protocolType,
+                                groupType: $0.groupType)
                         }))
             } else if arguments.has(withState) {
                 var table = Table(("GROUP", .left), ("STATE", .left))
@@ -40,6 +42,7 @@ enum GroupCommands {
         let group: String
         let state: String
         let type: String
+        let groupType: String
     }
 
     // MARK: describe
