@@ -1,0 +1,142 @@
+import Testing
+import VarveLog
+import VarvePlatform
+import VarveWire
+
+@testable import VarveBroker
+
+/// Consumer groups while the disk is sick.
+@Suite(.serialized) struct ConsumerFaultTests {
+    private func open(
+        _ disk: any Disk, _ path: String
+    ) throws -> (GroupCoordinator, DataDirectory) {
+        let clock = SystemClock()
+        let directory = try DataDirectory.open(
+            path: path, disk: disk, options: DataDirectoryOptions(),
+            now: clock.wallMilliseconds(), logger: nil)
+        if directory.topic("t") == nil {
+            _ = try directory.createTopic("t", partitions: 4, now: clock.wallMilliseconds())
+        }
+        var settings = GroupSettings()
+        settings.offsetsPartitions = 1
+        let coordinator = GroupCoordinator(
+            directory: directory, clock: clock, settings: settings,
+            logger: Logger("groups", sink: { _ in }))
+        coordinator.load()
+        return (coordinator, directory)
+    }
+
+    private func beat(
+        _ coordinator: GroupCoordinator, _ memberID: String, _ epoch: Int32,
+        owned: PartitionSet? = nil
+    ) throws -> Result<ConsumerAnswer, ConsumerRefusal> {
+        var request = ConsumerHeartbeat()
+        request.memberID = memberID
+        request.epoch = epoch
+        request.owned = owned
+        if epoch == 0 {
+            request.rebalanceTimeout = 60_000
+            request.topicNames = ["t"]
+            request.owned = []
+        }
+        let answers = Lock<[Result<ConsumerAnswer, ConsumerRefusal>]>([])
+        coordinator.beat("g", request) { answer in
+            answers.withLock { $0.append(answer) }
+            answers.signal()
+        }
+        return try #require(answers.wait(timeoutMilliseconds: 10_000) { $0.first })
+    }
+
+    @Test func whatAFailedSyncMayHaveLostIsWrittenAgain() throws {
+        let disk = GateDisk()
+        let path = TestBroker.makeDirectory()
+        var (coordinator, directory) = try open(disk, path)
+        let all = try #require(try beat(coordinator, "a", 0).get().assignment)
+        disk.set(.failing)
+        let refusal = ConsumerRefusal(error: .notCoordinator)
+        #expect(try beat(coordinator, "b", 0) == .failure(refusal))
+        #expect(try beat(coordinator, "a", 1) == .failure(refusal), "its answer rests on it too")
+        disk.set(.open)
+        #expect(try beat(coordinator, "a", 1) == .failure(refusal), "offline until reopened")
+        let log = try #require(directory.topic("__consumer_offsets")).partitions[0]
+        _ = try log.reopen(now: 0)
+
+        // Nobody was told of what was lost, so it may stand; and now it is there.
+        let kept = try #require(try beat(coordinator, "a", 1).get().assignment)
+        #expect(kept.count == 2)
+        #expect(try beat(coordinator, "a", 1, owned: kept).get().epoch == 2)
+        #expect(try beat(coordinator, "b", 0).get().assignment == all.subtracting(kept))
+        let before = try #require(coordinator.describeConsumers("g"))
+        coordinator.stop()
+        try directory.close(now: 0)
+
+        (coordinator, directory) = try open(disk, path)
+        let after = try #require(coordinator.describeConsumers("g"))
+        #expect(after.epoch == before.epoch && after.assignmentEpoch == before.assignmentEpoch)
+        #expect(after.owners == before.owners)
+        #expect(after.members.keys.sorted() == ["a", "b"])
+        #expect(after.members.mapValues(\.epoch) == before.members.mapValues(\.epoch))
+        coordinator.stop()
+        try directory.close(now: 0)
+    }
+
+    @Test func recordsThatDoNotParseCostTheMembersAndNotTheOffsets() throws {
+        let path = TestBroker.makeDirectory()
+        var (coordinator, directory) = try open(PosixDisk(), path)
+        _ = try beat(coordinator, "a", 0).get()
+        let log = try #require(directory.topic("__consumer_offsets")).partitions[0]
+        var records = GroupRecords(group: "g", now: 0)
+        try records.add(.current("a"), "\u{0}\u{0}\u{1}")
+        try records.add(
+            topic: "t", partition: 0, CommittedOffset(offset: 7, commitTime: 1 << 60))
+        _ = try log.append(try records.finish(), now: 0)
+        coordinator.stop()
+        try directory.close(now: 0)
+
+        (coordinator, directory) = try open(PosixDisk(), path)
+        #expect(coordinator.describeConsumers("g")?.members.isEmpty == true)
+        #expect(coordinator.committedOffsets(of: "g")?["t"]?[0]?.offset == 7)
+        #expect(try beat(coordinator, "b", 0).get().assignment?.count == 4)
+        coordinator.stop()
+        try directory.close(now: 0)
+
+        // What belonged to nobody went with it.
+        (coordinator, directory) = try open(PosixDisk(), path)
+        #expect(coordinator.describeConsumers("g")?.members.keys.sorted() == ["b"])
+        coordinator.stop()
+        try directory.close(now: 0)
+    }
+
+    @Test func noTwoOwnersComeFromAnyRecords() throws {
+        var records: [ConsumerRecordID: ByteSlice] = [:]
+        let topic = UniqueID(high: 1, low: 1)
+        for (id, numbers) in [("a", [Int32(0), 1]), ("b", [1, 2])] {
+            records[.member(id)] = try ConsumerGroupMemberMetadataValue().encoded()
+            records[.current(id)] = try ConsumerGroupCurrentMemberValue {
+                $0.memberEpoch = .max
+                $0.state = 99
+                $0.assignedPartitions = [
+                    ConsumerTopicPartitions {
+                        $0.topicId = topic
+                        $0.partitions = numbers
+                    }
+                ]
+            }.encoded()
+        }
+        records[.group] = try ConsumerGroupMetadataValue { $0.epoch = .max }.encoded()
+        records[.current("nobody")] = records[.current("a")]
+        var group = try ConsumerGroup(
+            id: "g", restoring: records, limits: ConsumerLimits(), at: 0)
+        #expect(group.members["a"]?.assigned.count == 2)
+        #expect(group.members["b"]?.assigned == [PartitionID(topic, 2)])
+        #expect(group.owners.count == 3)
+        // Epochs at their end do not trap.
+        var request = ConsumerHeartbeat()
+        request.memberID = "a"
+        request.epoch = .max
+        request.owned = []
+        request.topicNames = ["t"]
+        _ = try group.heartbeat(request, topics: TopicCatalog(version: 1, topics: [:]), at: 1)
+        #expect(group.epoch == 1)
+    }
+}
