@@ -31,7 +31,7 @@ package struct ConsumerGroup: Sendable {
     /// The one that `matches` are from.
     var matchesVersion: UInt64?
     /// Regular expressions in use; nil for one that does not compile.
-    var patterns: [String: TopicPattern?] = [:]
+    var patterns: [String: NamePattern?] = [:]
     /// The records that differ from what `takeChanges` gave last.
     var changes: Set<ConsumerRecordID> = []
     var limits: ConsumerLimits

@@ -33,11 +33,11 @@ extension ConsumerGroup {
             memberID: memberID, epoch: member.epoch, assignment: isNews ? member.assigned : nil)
     }
 
-    private func compiled(_ pattern: String?) throws(ConsumerRefusal) -> TopicPattern? {
+    private func compiled(_ pattern: String?) throws(ConsumerRefusal) -> NamePattern? {
         guard let pattern, !pattern.isEmpty else { return nil }
         if let known = patterns[pattern], let known { return known }
-        do throws(TopicPattern.Problem) {
-            return try TopicPattern(pattern)
+        do throws(NamePattern.Problem) {
+            return try NamePattern(pattern)
         } catch {
             throw ConsumerRefusal(
                 error: .invalidRegularExpression,

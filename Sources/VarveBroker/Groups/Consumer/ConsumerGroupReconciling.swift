@@ -33,9 +33,9 @@ extension ConsumerGroup {
         return true
     }
 
-    private static func compile(_ text: String) -> TopicPattern? {
-        do throws(TopicPattern.Problem) {
-            return try TopicPattern(text)
+    private static func compile(_ text: String) -> NamePattern? {
+        do throws(NamePattern.Problem) {
+            return try NamePattern(text)
         } catch {
             return nil
         }

@@ -10,10 +10,10 @@ enum ListTransactionsHandler: RequestHandler {
         _ request: ListTransactionsRequest, context: RequestContext
     ) -> Reply<ListTransactionsResponse> {
         var response = ListTransactionsResponse()
-        var pattern: IDPattern?
+        var pattern: NamePattern?
         if let text = request.transactionalIdPattern, !text.isEmpty {
-            do throws(IDPattern.Malformed) {
-                pattern = try IDPattern(text)
+            do throws(NamePattern.Problem) {
+                pattern = try NamePattern(text)
             } catch {
                 response.errorCode = .invalidRegularExpression
                 return .now(response)

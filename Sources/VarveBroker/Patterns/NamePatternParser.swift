@@ -1,15 +1,17 @@
 /// What a regular expression is made of.
-indirect enum TopicPatternNode {
-    case bytes(ByteSet)
-    case sequence([TopicPatternNode])
-    case choice([TopicPatternNode])
+indirect enum NamePatternNode {
+    case characters(NameCharacters)
+    /// One beyond ASCII.
+    case scalar(Unicode.Scalar)
+    case sequence([NamePatternNode])
+    case choice([NamePatternNode])
     /// At least and at most so many times; nil is without end.
-    case repetition(TopicPatternNode, Int, Int?)
+    case repetition(NamePatternNode, Int, Int?)
     case start
     case end
 }
 
-/// Reads the syntax of RE2 as far as it can say anything of topic names:
+/// Reads the syntax of RE2 as far as it can say anything of names:
 ///
 ///     x        the character        xy  x|y    one after the other, one or the other
 ///     .        any character        (x) (?:x) (?P<name>x) (?<name>x)   a group
@@ -21,10 +23,11 @@ indirect enum TopicPatternNode {
 ///                                   as a whole
 ///     (?i)  (?i:x)                  small and capital letters are the same
 ///
-/// Source: the syntax page of RE2. Unicode classes and word boundaries, which topic names have no
-/// use for, and what RE2 has not either (lookaround, backreferences) are refused with a reason.
-struct TopicPatternParser {
-    typealias Problem = TopicPattern.Problem
+/// Source: the syntax page of RE2. Unicode classes, characters beyond ASCII in a class, and word
+/// boundaries, which names have no use for, and what RE2 has not either (lookaround,
+/// backreferences) are refused with a reason.
+struct NamePatternParser {
+    typealias Problem = NamePattern.Problem
 
     private let text: [UInt8]
     private var position = 0
@@ -37,7 +40,7 @@ struct TopicPatternParser {
 
     init(_ text: String) { self.text = Array(text.utf8) }
 
-    mutating func parse() throws(Problem) -> TopicPatternNode {
+    mutating func parse() throws(Problem) -> NamePatternNode {
         let node = try choice()
         guard position == text.count else { throw problem("a ) without its (") }
         return node
@@ -45,7 +48,7 @@ struct TopicPatternParser {
 
     // MARK: Structure
 
-    private mutating func choice() throws(Problem) -> TopicPatternNode {
+    private mutating func choice() throws(Problem) -> NamePatternNode {
         depth += 1
         defer { depth -= 1 }
         guard depth <= Self.depthMax else { throw problem("groups are nested too deep") }
@@ -54,11 +57,11 @@ struct TopicPatternParser {
         return alternatives.count == 1 ? alternatives[0] : .choice(alternatives)
     }
 
-    private mutating func sequence() throws(Problem) -> TopicPatternNode {
-        var nodes: [TopicPatternNode] = []
+    private mutating func sequence() throws(Problem) -> NamePatternNode {
+        var nodes: [NamePatternNode] = []
         while let next = peek, next != UInt8(ascii: "|"), next != UInt8(ascii: ")") {
             if takes("\\Q") {
-                while position < text.count, !takes("\\E") { nodes.append(literal(advance())) }
+                while position < text.count, !takes("\\E") { nodes.append(try literal()) }
                 // What follows repeats the last character, as in RE2.
                 if let last = nodes.popLast() { nodes.append(try repeated(last)) }
                 continue
@@ -70,27 +73,31 @@ struct TopicPatternParser {
     }
 
     /// One thing that can be repeated; nil for a flag, which is none.
-    private mutating func atom() throws(Problem) -> TopicPatternNode? {
+    private mutating func atom() throws(Problem) -> NamePatternNode? {
         let start = position
+        if let byte = peek, byte >= 0x80 { return try literal() }
         switch advance() {
         case UInt8(ascii: "("): return try group(from: start)
-        case UInt8(ascii: "["): return .bytes(folded(try set(from: start)))
-        case UInt8(ascii: "."): return .bytes(.all)
+        case UInt8(ascii: "["): return .characters(folded(try set(from: start)))
+        case UInt8(ascii: "."): return .characters(.all)
         case UInt8(ascii: "^"): return .start
         case UInt8(ascii: "$"): return .end
         case UInt8(ascii: "\\"): return try escaped(from: start)
         case UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "?"):
             throw Problem(reason: "nothing to repeat", position: start)
-        case let byte: return literal(byte)
+        case let byte: return .characters(folded(NameCharacters(byte...byte)))
         }
     }
 
-    private mutating func group(from start: Int) throws(Problem) -> TopicPatternNode? {
+    private mutating func group(from start: Int) throws(Problem) -> NamePatternNode? {
         let outer = foldsCase
         if take("?") {
-            if takes("P<") || (takes("<") && peek != UInt8(ascii: "=") && peek != UInt8(ascii: "!")) {
+            let isNamed =
+                takes("P<")
+                || takes("<") && peek != UInt8(ascii: "=") && peek != UInt8(ascii: "!")
+            if isNamed {
                 while let byte = peek, byte != UInt8(ascii: ">") {
-                    guard ByteSet.word.contains(byte) else { break }
+                    guard NameCharacters.word.contains(byte) else { break }
                     position += 1
                 }
                 guard take(">") else { throw problem("a group's name does not end") }
@@ -126,7 +133,7 @@ struct TopicPatternParser {
 
     // MARK: Repetition
 
-    private mutating func repeated(_ atom: TopicPatternNode) throws(Problem) -> TopicPatternNode {
+    private mutating func repeated(_ atom: NamePatternNode) throws(Problem) -> NamePatternNode {
         guard let (least, most) = try quantifier() else { return atom }
         _ = take("?")
         let start = position
@@ -160,7 +167,7 @@ struct TopicPatternParser {
     private mutating func number() -> Int? {
         let start = position
         var value = 0
-        while let byte = peek, ByteSet.digits.contains(byte) {
+        while let byte = peek, NameCharacters.digits.contains(byte) {
             // Beyond the bound it need not be exact.
             value = min(value * 10 + Int(byte - UInt8(ascii: "0")), 1_000_000)
             position += 1
@@ -170,11 +177,24 @@ struct TopicPatternParser {
 
     // MARK: Characters
 
-    private func literal(_ byte: UInt8) -> TopicPatternNode { .bytes(folded(ByteSet(byte...byte))) }
+    /// The next character, whatever it is.
+    private mutating func literal() throws(Problem) -> NamePatternNode {
+        let start = position
+        let byte = advance()
+        guard byte >= 0x80 else { return .characters(folded(NameCharacters(byte...byte))) }
+        while let next = peek, next & 0xC0 == 0x80 { position += 1 }
+        let character = String(decoding: text[start..<position], as: UTF8.self)
+        guard let scalar = character.unicodeScalars.first else {
+            throw Problem(reason: "no character", position: start)
+        }
+        return .scalar(scalar)
+    }
 
-    private func folded(_ set: ByteSet) -> ByteSet { foldsCase ? set.foldingCase : set }
+    private func folded(_ set: NameCharacters) -> NameCharacters {
+        foldsCase ? set.foldingCase : set
+    }
 
-    private mutating func escaped(from start: Int) throws(Problem) -> TopicPatternNode {
+    private mutating func escaped(from start: Int) throws(Problem) -> NamePatternNode {
         switch peek {
         case UInt8(ascii: "A"):
             position += 1
@@ -182,34 +202,37 @@ struct TopicPatternParser {
         case UInt8(ascii: "z"):
             position += 1
             return .end
-        default: return .bytes(folded(try escape(from: start)))
+        default: return .characters(folded(try escape(from: start)))
         }
     }
 
     /// What a backslash, which has been read, and what follows it stand for.
-    private mutating func escape(from start: Int) throws(Problem) -> ByteSet {
+    private mutating func escape(from start: Int) throws(Problem) -> NameCharacters {
         guard position < text.count else {
             throw Problem(reason: "a \\ at the end", position: start)
         }
         let byte = advance()
         switch byte {
         case UInt8(ascii: "d"): return .digits
-        case UInt8(ascii: "D"): return ByteSet.digits.inverted
+        case UInt8(ascii: "D"): return NameCharacters.digits.inverted
         case UInt8(ascii: "w"): return .word
-        case UInt8(ascii: "W"): return ByteSet.word.inverted
+        case UInt8(ascii: "W"): return NameCharacters.word.inverted
         case UInt8(ascii: "s"): return .space
-        case UInt8(ascii: "S"): return ByteSet.space.inverted
-        case UInt8(ascii: "t"): return ByteSet(9...9)
-        case UInt8(ascii: "n"): return ByteSet(10...10)
-        case UInt8(ascii: "f"): return ByteSet(12...12)
-        case UInt8(ascii: "r"): return ByteSet(13...13)
+        case UInt8(ascii: "S"): return NameCharacters.space.inverted
+        case UInt8(ascii: "t"): return NameCharacters(9...9)
+        case UInt8(ascii: "n"): return NameCharacters(10...10)
+        case UInt8(ascii: "f"): return NameCharacters(12...12)
+        case UInt8(ascii: "r"): return NameCharacters(13...13)
         case UInt8(ascii: "x"):
             guard position + 2 <= text.count,
                 let value = UInt8(
                     String(decoding: text[position..<position + 2], as: UTF8.self), radix: 16)
             else { throw Problem(reason: "\\x without two digits", position: start) }
+            guard value < 0x80 else {
+                throw Problem(reason: "\\x beyond ASCII is not supported", position: start)
+            }
             position += 2
-            return ByteSet(value...value)
+            return NameCharacters(value...value)
         case UInt8(ascii: "1")...UInt8(ascii: "9"):
             throw Problem(reason: "backreferences are not supported", position: start)
         case UInt8(ascii: "p"), UInt8(ascii: "P"):
@@ -217,17 +240,18 @@ struct TopicPatternParser {
         case UInt8(ascii: "b"), UInt8(ascii: "B"):
             throw Problem(reason: "word boundaries are not supported", position: start)
         default:
-            guard !ByteSet.word.contains(byte) || byte == UInt8(ascii: "_") else {
+            guard byte < 0x80, !NameCharacters.word.contains(byte) || byte == UInt8(ascii: "_")
+            else {
                 throw Problem(reason: "an unknown escape", position: start)
             }
-            return ByteSet(byte...byte)
+            return NameCharacters(byte...byte)
         }
     }
 
     /// A class, behind its [.
-    private mutating func set(from start: Int) throws(Problem) -> ByteSet {
+    private mutating func set(from start: Int) throws(Problem) -> NameCharacters {
         let isInverted = take("^")
-        var set = ByteSet()
+        var set = NameCharacters()
         var isFirst = true
         while isFirst || peek != UInt8(ascii: "]") {
             guard position < text.count else {
@@ -258,17 +282,21 @@ struct TopicPatternParser {
         return isInverted ? set.inverted : set
     }
 
-    private mutating func member() throws(Problem) -> (set: ByteSet, single: UInt8?) {
+    private mutating func member() throws(Problem) -> (set: NameCharacters, single: UInt8?) {
         let start = position
         guard position < text.count else { throw problem("a class does not end") }
         let byte = advance()
-        guard byte == UInt8(ascii: "\\") else { return (ByteSet(byte...byte), byte) }
+        guard byte < 0x80 else {
+            throw Problem(
+                reason: "characters beyond ASCII are not supported in a class", position: start)
+        }
+        guard byte == UInt8(ascii: "\\") else { return (NameCharacters(byte...byte), byte) }
         let set = try escape(from: start)
-        let members = (UInt8(0)...255).filter { set.contains($0) }
+        let members = (UInt8(0)...127).filter { set.contains($0) }
         return (set, members.count == 1 ? members[0] : nil)
     }
 
-    private mutating func named(from start: Int) throws(Problem) -> ByteSet {
+    private mutating func named(from start: Int) throws(Problem) -> NameCharacters {
         let isInverted = take("^")
         for (name, set) in Self.classes where takes(name + ":]") {
             return isInverted ? set.inverted : set
@@ -276,13 +304,13 @@ struct TopicPatternParser {
         throw Problem(reason: "an unknown class", position: start)
     }
 
-    private static let classes: [(String, ByteSet)] = [
+    private static let classes: [(String, NameCharacters)] = [
         ("alnum", joined(.letters, .digits)), ("alpha", .letters), ("digit", .digits),
         ("lower", .lower), ("upper", .upper), ("word", .word), ("space", .space),
-        ("punct", .punctuation), ("xdigit", joined(.digits, ByteSet(65...70, 97...102))),
+        ("punct", .punctuation), ("xdigit", joined(.digits, NameCharacters(65...70, 97...102))),
     ]
 
-    private static func joined(_ left: ByteSet, _ right: ByteSet) -> ByteSet {
+    private static func joined(_ left: NameCharacters, _ right: NameCharacters) -> NameCharacters {
         var set = left
         set.formUnion(right)
         return set

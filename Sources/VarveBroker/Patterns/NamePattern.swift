@@ -1,10 +1,11 @@
-/// A regular expression over topic names: a member's subscription (KIP-848).
+/// A regular expression over names: the topics that a member subscribes to (KIP-848), the
+/// transactional ids that an administrator lists (KIP-1152).
 ///
 /// A name matches as a whole, as Kafka has it (RE2/J's `matches`). Matching takes time in
 /// proportion to the length of the name times the size of the expression, whatever both are (I8):
 /// all ways through the expression are followed side by side and nothing is tried twice. Source:
 /// K. Thompson, "Regular Expression Search Algorithm", 1968.
-package struct TopicPattern: Sendable {
+package struct NamePattern: Sendable {
     /// What is wrong with an expression, and where.
     package struct Problem: Error, Equatable, CustomStringConvertible {
         package let reason: String
@@ -14,15 +15,25 @@ package struct TopicPattern: Sendable {
         package var description: String { "\(reason) at position \(position)" }
     }
 
-    /// One step; a step that takes no byte is done at once.
+    /// One step; a step that takes no character is done at once.
     enum Step: Sendable {
-        case bytes(ByteSet)
+        case characters(NameCharacters)
+        /// One character beyond ASCII.
+        case scalar(Unicode.Scalar)
         /// Go on at both.
         case fork(Int, Int)
         case go(Int)
         case start
         case end
         case match
+
+        func takes(_ character: Unicode.Scalar) -> Bool {
+            switch self {
+            case .characters(let set): set.contains(character)
+            case .scalar(let scalar): scalar == character
+            case .fork, .go, .start, .end, .match: false
+            }
+        }
     }
 
     /// The most steps of one expression, its repetitions written out.
@@ -40,7 +51,7 @@ package struct TopicPattern: Sendable {
                 reason: "the expression is longer than \(Self.bytesMax) bytes",
                 position: Self.bytesMax)
         }
-        var parser = TopicPatternParser(text)
+        var parser = NamePatternParser(text)
         var compiler = Compiler()
         try compiler.add(try parser.parse())
         compiler.steps.append(.match)
@@ -62,7 +73,7 @@ package struct TopicPattern: Sendable {
         private var visits = 0
 
         /// Adds the steps of `node`, which go on behind them.
-        mutating func add(_ node: TopicPatternNode) throws(Problem) {
+        mutating func add(_ node: NamePatternNode) throws(Problem) {
             visits += 1
             // Repetitions of nothing add no step, and would still take their time.
             guard steps.count < stepsMax, visits < 20 * stepsMax else {
@@ -71,7 +82,8 @@ package struct TopicPattern: Sendable {
                     position: 0)
             }
             switch node {
-            case .bytes(let set): steps.append(.bytes(set))
+            case .characters(let set): steps.append(.characters(set))
+            case .scalar(let scalar): steps.append(.scalar(scalar))
             case .start: steps.append(.start)
             case .end: steps.append(.end)
             case .sequence(let nodes): for node in nodes { try add(node) }
@@ -90,7 +102,7 @@ package struct TopicPattern: Sendable {
             }
         }
 
-        private mutating func addChoice(_ nodes: ArraySlice<TopicPatternNode>) throws(Problem) {
+        private mutating func addChoice(_ nodes: ArraySlice<NamePatternNode>) throws(Problem) {
             var ends: [Int] = []
             for node in nodes.dropLast() {
                 let fork = steps.count
@@ -106,7 +118,7 @@ package struct TopicPattern: Sendable {
 
         /// Up to `count` times `node`, none of them needed.
         private mutating func addOptional(
-            _ node: TopicPatternNode, count: Int
+            _ node: NamePatternNode, count: Int
         ) throws(Problem) {
             var forks: [Int] = []
             for _ in 0..<count {
@@ -134,19 +146,19 @@ package struct TopicPattern: Sendable {
         }
 
         mutating func matches(_ name: String) -> Bool {
-            let bytes = Array(name.utf8)
+            let characters = Array(name.unicodeScalars)
             current.removeAll(keepingCapacity: true)
             round += 1
-            var isMatch = reach(0, at: 0, of: bytes.count)
+            var isMatch = reach(0, at: 0, of: characters.count)
             swap(&current, &next)
-            for (index, byte) in bytes.enumerated() {
+            for (index, character) in characters.enumerated() {
                 if current.isEmpty { return false }
                 round += 1
                 isMatch = false
                 next.removeAll(keepingCapacity: true)
                 for step in current {
-                    guard case .bytes(let set) = steps[step], set.contains(byte) else { continue }
-                    if reach(step + 1, at: index + 1, of: bytes.count) { isMatch = true }
+                    guard steps[step].takes(character) else { continue }
+                    if reach(step + 1, at: index + 1, of: characters.count) { isMatch = true }
                 }
                 swap(&current, &next)
             }
@@ -154,8 +166,8 @@ package struct TopicPattern: Sendable {
             return isMatch
         }
 
-        /// Puts the byte steps that can be got to from `start` into `next`; true when the end of
-        /// the expression can.
+        /// Puts the steps that take a character and can be got to from `start` into `next`; true
+        /// when the end of the expression can.
         private mutating func reach(_ start: Int, at position: Int, of count: Int) -> Bool {
             var isMatch = false
             stack.append(start)
@@ -163,7 +175,7 @@ package struct TopicPattern: Sendable {
                 guard reached[step] != round else { continue }
                 reached[step] = round
                 switch steps[step] {
-                case .bytes: next.append(step)
+                case .characters, .scalar: next.append(step)
                 case .fork(let first, let second):
                     stack.append(second)
                     stack.append(first)
@@ -178,54 +190,55 @@ package struct TopicPattern: Sendable {
     }
 }
 
-/// A set of bytes.
-struct ByteSet: Equatable, Sendable {
-    private var low: (UInt64, UInt64) = (0, 0)
-    private var high: (UInt64, UInt64) = (0, 0)
+/// Some characters of ASCII, and all others or none of them.
+struct NameCharacters: Equatable, Sendable {
+    private var low: UInt64 = 0
+    private var high: UInt64 = 0
+    private var hasOthers = false
 
     init() {}
 
+    /// Ranges within ASCII.
     init(_ ranges: ClosedRange<UInt8>...) {
         for range in ranges { insert(range) }
     }
 
+    func contains(_ character: Unicode.Scalar) -> Bool {
+        character.isASCII ? contains(UInt8(character.value)) : hasOthers
+    }
+
+    /// - Parameter byte: a character of ASCII.
     func contains(_ byte: UInt8) -> Bool {
-        let word =
-            switch byte >> 6 {
-            case 0: low.0
-            case 1: low.1
-            case 2: high.0
-            default: high.1
-            }
-        return word >> UInt64(byte & 63) & 1 == 1
+        (byte < 64 ? low : high) >> UInt64(byte & 63) & 1 == 1
     }
 
     mutating func insert(_ range: ClosedRange<UInt8>) {
         for byte in range {
-            let bit: UInt64 = 1 << UInt64(byte & 63)
-            switch byte >> 6 {
-            case 0: low.0 |= bit
-            case 1: low.1 |= bit
-            case 2: high.0 |= bit
-            default: high.1 |= bit
+            precondition(byte < 128, "a set holds single characters of ASCII only")
+            if byte < 64 {
+                low |= 1 << UInt64(byte)
+            } else {
+                high |= 1 << UInt64(byte & 63)
             }
         }
     }
 
-    mutating func formUnion(_ other: ByteSet) {
-        low = (low.0 | other.low.0, low.1 | other.low.1)
-        high = (high.0 | other.high.0, high.1 | other.high.1)
+    mutating func formUnion(_ other: NameCharacters) {
+        low |= other.low
+        high |= other.high
+        hasOthers = hasOthers || other.hasOthers
     }
 
-    var inverted: ByteSet {
-        var result = ByteSet()
-        result.low = (~low.0, ~low.1)
-        result.high = (~high.0, ~high.1)
+    var inverted: NameCharacters {
+        var result = NameCharacters()
+        result.low = ~low
+        result.high = ~high
+        result.hasOthers = !hasOthers
         return result
     }
 
     /// With the other case of each ASCII letter in it.
-    var foldingCase: ByteSet {
+    var foldingCase: NameCharacters {
         var result = self
         for letter in UInt8(ascii: "a")...UInt8(ascii: "z") {
             let capital = letter - 32
@@ -235,20 +248,16 @@ struct ByteSet: Equatable, Sendable {
         return result
     }
 
-    static func == (left: ByteSet, right: ByteSet) -> Bool {
-        left.low == right.low && left.high == right.high
-    }
-
-    static let digits = ByteSet(UInt8(ascii: "0")...UInt8(ascii: "9"))
-    static let lower = ByteSet(UInt8(ascii: "a")...UInt8(ascii: "z"))
-    static let upper = ByteSet(UInt8(ascii: "A")...UInt8(ascii: "Z"))
-    static let word = ByteSet(
+    static let digits = NameCharacters(UInt8(ascii: "0")...UInt8(ascii: "9"))
+    static let lower = NameCharacters(UInt8(ascii: "a")...UInt8(ascii: "z"))
+    static let upper = NameCharacters(UInt8(ascii: "A")...UInt8(ascii: "Z"))
+    static let word = NameCharacters(
         UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
         UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_")...UInt8(ascii: "_"))
-    static let letters = ByteSet(
+    static let letters = NameCharacters(
         UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"))
     /// Tab, line feed, form feed, carriage return and blank, as RE2 has it.
-    static let space = ByteSet(9...10, 12...13, 32...32)
-    static let punctuation = ByteSet(33...47, 58...64, 91...96, 123...126)
-    static let all = ByteSet(0...255)
+    static let space = NameCharacters(9...10, 12...13, 32...32)
+    static let punctuation = NameCharacters(33...47, 58...64, 91...96, 123...126)
+    static let all = NameCharacters().inverted
 }

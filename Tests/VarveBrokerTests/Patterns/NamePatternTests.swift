@@ -3,10 +3,10 @@ import VarveSimulation
 
 @testable import VarveBroker
 
-/// Regular expressions over topic names, as RE2 matches them: whole names only.
-@Suite struct TopicPatternTests {
+/// Regular expressions over names, as RE2 matches them: whole names only.
+@Suite struct NamePatternTests {
     private func matches(_ pattern: String, _ name: String) throws -> Bool {
-        try TopicPattern(pattern).matches(name)
+        try NamePattern(pattern).matches(name)
     }
 
     @Test(arguments: [
@@ -28,6 +28,9 @@ import VarveSimulation
         ("((?i)a)b", "AB", false), ("(?i)[^a]", "A", false), ("(?P<x>a)(?<y>b)", "ab", true),
         ("a*?b+?c??", "aab", true), ("(a*)*", "aaaa", true), ("(a|b|)*c", "abc", true),
         ("x*", "", true), ("(|a)b", "b", true), ("a{1,2}{", "a{", true),
+        ("a.c", "aéc", true), ("a[^b]c", "a漢c", true), ("漢+", "漢漢", true),
+        ("漢+", "字", false),
+        ("(?i)É", "É", true), ("\\Q漢.\\E", "漢.", true), ("\\w+", "é", false),
         ("(^|x)a", "a", true), ("(^|x)a", "xa", true), ("(a$|b)", "b", true),
     ])
     func matchesAsRE2Does(pattern: String, name: String, isMatch: Bool) throws {
@@ -37,15 +40,15 @@ import VarveSimulation
     @Test(arguments: [
         "(", "a)", "[a", "*a", "a**", "a+*", "a{2}{3}", "\\", "[z-a]", "a{3,2}", "a{1001}",
         "(?=a)", "(?!a)", "(?<=a)b", "(a)\\1", "\\p{L}", "\\bx", "[[:nothing:]]", "(?i", "(?P<x",
-        "\\y", "\\xZZ", "?",
+        "\\y", "\\xZZ", "\\xe9", "[é]", "\\é", "?",
     ])
     func whatCannotBeMatchedIsRefused(pattern: String) {
-        #expect(throws: TopicPattern.Problem.self) { try TopicPattern(pattern) }
+        #expect(throws: NamePattern.Problem.self) { try NamePattern(pattern) }
     }
 
     @Test func theReasonSaysWhatAndWhere() {
-        #expect(throws: TopicPattern.Problem(reason: "a ( without its )", position: 2)) {
-            try TopicPattern("ab(c")
+        #expect(throws: NamePattern.Problem(reason: "a ( without its )", position: 2)) {
+            try NamePattern("ab(c")
         }
     }
 
@@ -56,7 +59,7 @@ import VarveSimulation
     ])
     func anExpressionThatIsTooLargeIsRefused(pattern: String) {
         let start = ContinuousClock.now
-        #expect(throws: TopicPattern.Problem.self) { try TopicPattern(pattern) }
+        #expect(throws: NamePattern.Problem.self) { try NamePattern(pattern) }
         #expect(ContinuousClock.now - start < .seconds(5))
     }
 
@@ -65,9 +68,9 @@ import VarveSimulation
         let name = String(repeating: "a", count: 249)
         let names = Array(repeating: name, count: 20)
         let start = ContinuousClock.now
-        #expect(try TopicPattern("(a*)*b").matching(names).isEmpty)
-        #expect(try TopicPattern("(a|a)*(a|a)*(a|a)*x").matching(names).isEmpty)
-        #expect(try TopicPattern("(a?){150}a{100}").matching(names).count == 20)
+        #expect(try NamePattern("(a*)*b").matching(names).isEmpty)
+        #expect(try NamePattern("(a|a)*(a|a)*(a|a)*x").matching(names).isEmpty)
+        #expect(try NamePattern("(a?){150}a{100}").matching(names).count == 20)
         #expect(ContinuousClock.now - start < .seconds(20))
     }
 
@@ -76,7 +79,7 @@ import VarveSimulation
         var random = Generator("agreesWithAPlainMatcher")
         for _ in 0..<2_000 {
             let node = Self.random(&random, depth: 3)
-            let pattern = try TopicPattern(node.text)
+            let pattern = try NamePattern(node.text)
             for _ in 0..<8 {
                 let name = (0..<random.below(6)).map { _ in random.below(2) == 0 ? "a" : "b" }
                     .joined()
