@@ -149,7 +149,7 @@ struct Recovery {
             var segment = Segment(files: store.files, directory: directory, summary: seal)
             segment.isSealed = true
             producers.skip(to: seal.nextOffset, count: seal.producerCount)
-            reportLost(behind: &segment, nextBase: nextBase)
+            try reportLost(behind: &segment, nextBase: nextBase)
             segments.append(segment)
             return
         }
@@ -169,7 +169,7 @@ struct Recovery {
             var kept = try vouched.confirmed(by: segment, indexCheck, &report.notes)
         {
             producers.skip(to: vouched.end, count: kept.producerCountAtEnd)
-            if seal != nil { reportLost(behind: &kept, nextBase: nextBase) }
+            if seal != nil { try reportLost(behind: &kept, nextBase: nextBase) }
             segments.append(kept)
             return
         }
@@ -366,7 +366,9 @@ struct Recovery {
 
     /// A sealed segment goes up to where the next one begins: what is missing in between was in
     /// files that somebody lost. Sealed anew, the gap counts as the segment's own from now on.
-    private mutating func reportLost(behind segment: inout Segment, nextBase: Int64?) {
+    private mutating func reportLost(
+        behind segment: inout Segment, nextBase: Int64?
+    ) throws(SystemError) {
         guard let nextBase, segment.nextOffset < nextBase else { return }
         report.damages.append(
             Damage(
@@ -374,6 +376,10 @@ struct Recovery {
                 path: directory + "/" + SegmentName.file(segment.nextOffset, .log), position: 0,
                 byteCount: 0, firstOffset: segment.nextOffset, nextOffset: nextBase,
                 quarantine: ""))
+        // The snapshot at the new end was of a segment that is gone.
+        let state = try producers.state(behind: segments + [segment])
+        segment.producersAtEnd = state.bytes
+        segment.producerCountAtEnd = state.count
         segment.nextOffset = nextBase
         segment.isSealed = false
     }
