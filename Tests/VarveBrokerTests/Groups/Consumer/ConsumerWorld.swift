@@ -259,6 +259,10 @@ struct ConsumerWorld {
             request.assignor = client.assignor
         }
         #expect(request.refusal(Self.limits) == nil)
+        // Having said what it works on it takes over nothing that it was told before: the answer
+        // tells it anew. One that did (Kafka's coordinator cannot stop it either) would work on
+        // what may be another's by now until its next heartbeat, which fences it.
+        if request.owned != nil { clients[index].wanted = nil }
         if random.below(100) < losing { return lost(index) }
         clients[index].isAwaiting = true
         switch serve(request, failing: failing) {
