@@ -28,21 +28,8 @@ extension RecordBatch {
         let records = try given.decompress(
             batch[RecordBatchHeader.byteCount..<header.totalByteCount],
             bytesMax: decompressedBytesMax)
-        let payload = try codec.compress(records)
-        let total = RecordBatchHeader.byteCount + payload.count
-        guard total <= RecordBatchHeader.batchBytesMax else {
-            throw .badLength(Int32(clamping: total))
-        }
-        header.batchLength = Int32(total - RecordBatchHeader.prefixByteCount)
         header.attributes.rawValue =
             header.attributes.rawValue & ~7 | UInt16(codec.rawValue)
-        return ByteSlice(filling: total) { bytes in
-            payload.withUnsafeBytes {
-                UnsafeMutableRawBufferPointer(rebasing: bytes[RecordBatchHeader.byteCount...])
-                    .copyMemory(from: $0)
-            }
-            header.seal(bytes)
-            return total
-        }
+        return try header.batch(around: try codec.compress(records))
     }
 }

@@ -117,26 +117,15 @@ package struct RecordBatchBuilder {
         guard recordCount > 0 else { throw .inconsistent("a batch without a record") }
         precondition(lastOffsetDelta <= original.lastOffsetDelta)
         let payload = try codec.compress(writer.finish())
-        let total = RecordBatchHeader.byteCount + payload.count
-        guard total <= RecordBatchHeader.batchBytesMax else {
-            throw .badLength(Int32(clamping: total))
-        }
         var header = original
-        header.batchLength = Int32(total - RecordBatchHeader.prefixByteCount)
         header.attributes = attributes
         header.baseTimestamp = baseTimestamp
         header.maxTimestamp = maxTimestamp
         header.recordCount = Int32(recordCount)
+        let batch = try header.batch(around: payload)
         recordCount = 0
         lastOffsetDelta = -1
-        return ByteSlice(filling: total) { bytes in
-            payload.withUnsafeBytes {
-                UnsafeMutableRawBufferPointer(rebasing: bytes[RecordBatchHeader.byteCount...])
-                    .copyMemory(from: $0)
-            }
-            header.seal(bytes)
-            return total
-        }
+        return batch
     }
 
     /// Throws away what was appended.

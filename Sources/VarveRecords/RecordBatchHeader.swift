@@ -151,6 +151,23 @@ package struct RecordBatchHeader: Equatable, Sendable {
         store(checksum, 17)
     }
 
+    /// The batch of this header with `payload` behind it: its length and checksum are made anew.
+    /// - Throws: `.badLength` above `batchBytesMax`.
+    func batch(around payload: ByteSlice) throws(RecordError) -> ByteSlice {
+        let total = Self.byteCount + payload.count
+        guard total <= Self.batchBytesMax else { throw .badLength(Int32(clamping: total)) }
+        var header = self
+        header.batchLength = Int32(total - Self.prefixByteCount)
+        return ByteSlice(filling: total) { bytes in
+            payload.withUnsafeBytes {
+                UnsafeMutableRawBufferPointer(rebasing: bytes[Self.byteCount...])
+                    .copyMemory(from: $0)
+            }
+            header.seal(bytes)
+            return total
+        }
+    }
+
     /// Overwrites the two fields outside the checksum in the batch at the start of `bytes`.
     package static func stamp(
         _ bytes: UnsafeMutableRawBufferPointer, baseOffset: Int64, partitionLeaderEpoch: Int32

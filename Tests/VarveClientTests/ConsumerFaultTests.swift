@@ -197,16 +197,27 @@ import VarveWire
             return response
         }
         let (consumer, cluster) = try consumer(broker, at: 3) { $0.pollRecordsMax = 7 }
+        let read = Lock(0)
         let pausing = Task {
             while !Task.isCancelled {
-                consumer.pause([Self.zero])
-                consumer.resume([Self.zero])
-                // Each pause throws away what was fetched: without a breath between them a busy
-                // machine never gets through.
-                try await Task.sleep(for: .microseconds(Int.random(in: 0...500)))
+                // Each pause throws away what was fetched: on a busy machine nothing would ever
+                // get through if they did not stop now and then until something has.
+                let before = read.withLock { $0 }
+                for _ in 0..<10 {
+                    consumer.pause([Self.zero])
+                    consumer.resume([Self.zero])
+                    try await Task.sleep(for: .microseconds(Int.random(in: 0...500)))
+                }
+                while read.withLock({ $0 }) == before {
+                    try await Task.sleep(for: .microseconds(100))
+                }
             }
         }
-        let records = try await consumer.collect(3_000)
+        var records: [Record] = []
+        while records.count < 3_000 {
+            records += try await consumer.collect(1)
+            read.withLock { $0 = records.count }
+        }
         pausing.cancel()
         #expect(records.map(\.offset) == (0..<records.count).map { Int64($0) + 3 })
         await consumer.close()

@@ -25,24 +25,14 @@ struct StoredGroups {
     /// - Throws: `.corrupt` and the other errors of a read: what came before is not the whole
     ///   truth then and must not be served, since a client without its offset starts anywhere.
     init(reading log: PartitionLog) throws(LogError) {
-        var offset = log.startOffset
-        while true {
-            let found = try log.read(from: offset, bytesMax: 1 << 20)
-            guard !found.batches.isEmpty, found.nextOffset > offset else { break }
-            offset = found.nextOffset
-            for (header, bytes) in RecordBatch.batches(in: found.batches) {
-                if header.attributes.isControl {
-                    let marker = bytes.withUnsafeBytes { TransactionMarker(controlBatch: $0) }
-                    if let marker { end(header.producerID, commits: marker.isCommit) }
-                    continue
-                }
-                let producer = header.attributes.isTransactional ? header.producerID : nil
-                do {
-                    for record in try RecordBatch.records(in: bytes) { take(record, of: producer) }
-                } catch {
-                    throw .badBatch(error)
-                }
+        try log.forEachDurableBatch { (header, bytes) throws(RecordError) in
+            if header.attributes.isControl {
+                let marker = bytes.withUnsafeBytes { TransactionMarker(controlBatch: $0) }
+                if let marker { end(header.producerID, commits: marker.isCommit) }
+                return
             }
+            let producer = header.attributes.isTransactional ? header.producerID : nil
+            for record in try RecordBatch.records(in: bytes) { take(record, of: producer) }
         }
         // An offset without its group's record is a simple consumer's; neither: nothing is left.
         groups = groups.filter {

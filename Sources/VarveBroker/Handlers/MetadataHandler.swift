@@ -114,14 +114,11 @@ enum MetadataHandler: RequestHandler {
             partition.partitionIndex = log.partition
             partition.leaderEpoch = BrokerState.leaderEpoch
             partition.replicaNodes = [node]
-            if log.isOnline {
-                partition.leaderId = node
-                partition.isrNodes = [node]
-            } else {
-                partition.leaderId = -1
-                partition.errorCode = .leaderNotAvailable
-                partition.offlineReplicas = [node]
-            }
+            let replicas = PartitionReplicas(of: log, node: node)
+            partition.leaderId = replicas.leader
+            partition.isrNodes = replicas.inSync
+            partition.offlineReplicas = replicas.offline
+            partition.errorCode = replicas.error
             return partition
         }
         return result

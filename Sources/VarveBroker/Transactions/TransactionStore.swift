@@ -80,19 +80,9 @@ struct StoredTransactions {
     /// - Throws: the errors of a read: what came before is not the whole truth then and must not
     ///   be served.
     init(reading log: PartitionLog) throws(LogError) {
-        var offset = log.startOffset
-        while true {
-            let found = try log.read(from: offset, bytesMax: 1 << 20)
-            guard !found.batches.isEmpty, found.nextOffset > offset else { break }
-            offset = found.nextOffset
-            for (header, bytes) in RecordBatch.batches(in: found.batches)
-            where !header.attributes.isControl {
-                do {
-                    for record in try RecordBatch.records(in: bytes) { take(record) }
-                } catch {
-                    throw .badBatch(error)
-                }
-            }
+        try log.forEachDurableBatch { (header, bytes) throws(RecordError) in
+            if header.attributes.isControl { return }
+            for record in try RecordBatch.records(in: bytes) { take(record) }
         }
     }
 

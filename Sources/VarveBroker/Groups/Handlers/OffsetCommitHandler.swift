@@ -20,34 +20,22 @@ enum OffsetCommitHandler: RequestHandler {
         committer.retention = request.retentionTimeMs
 
         let groups = context.broker.groups
-        var offsets: [OffsetToCommit] = []
+        var admission = OffsetAdmission(metadataBytesMax: groups.settings.offsetMetadataBytesMax)
         // Answers that stand already; nil where the commit decides.
         let checked: [[ErrorCode?]] = request.topics.map { topic in
-            let found =
-                topic.topicId == .zero
-                ? context.broker.directory.topic(topic.name)
-                : context.broker.directory.topic(id: topic.topicId)
+            let found = context.broker.topic(topic.name, topic.topicId)
             return topic.partitions.map { partition in
-                guard let found else {
-                    return topic.topicId == .zero ? .unknownTopicOrPartition : .unknownTopicId
-                }
-                guard found.partitions.indices.contains(Int(partition.partitionIndex)) else {
-                    return .unknownTopicOrPartition
-                }
-                let metadata = partition.committedMetadata ?? ""
-                guard metadata.utf8.count <= groups.settings.offsetMetadataBytesMax else {
-                    return .offsetMetadataTooLarge
-                }
-                offsets.append(
+                guard let found else { return BrokerState.unknownTopic(topic.topicId) }
+                return admission.admit(
                     OffsetToCommit(
                         topic: found.name, partition: partition.partitionIndex,
                         offset: partition.committedOffset,
-                        leaderEpoch: partition.committedLeaderEpoch, metadata: metadata))
-                return nil
+                        leaderEpoch: partition.committedLeaderEpoch,
+                        metadata: partition.committedMetadata ?? ""), in: found)
             }
         }
         let slot = context.slot(OffsetCommitRequest.self)
-        groups.commit(request.groupId, by: committer, offsets) { error in
+        groups.commit(request.groupId, by: committer, admission.offsets) { error in
             var response = OffsetCommitResponse()
             response.topics = zip(request.topics, checked).map { topic, answers in
                 OffsetCommitResponse.Topic {

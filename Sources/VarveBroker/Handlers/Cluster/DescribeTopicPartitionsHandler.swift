@@ -77,14 +77,11 @@ enum DescribeTopicPartitionsHandler: RequestHandler {
         partition.replicaNodes = [node]
         partition.eligibleLeaderReplicas = []
         partition.lastKnownElr = []
-        if log.isOnline {
-            partition.leaderId = node
-            partition.isrNodes = [node]
-        } else {
-            partition.leaderId = -1
-            partition.errorCode = .leaderNotAvailable
-            partition.offlineReplicas = [node]
-        }
+        let replicas = PartitionReplicas(of: log, node: node)
+        partition.leaderId = replicas.leader
+        partition.isrNodes = replicas.inSync
+        partition.offlineReplicas = replicas.offline
+        partition.errorCode = replicas.error
         return partition
     }
 }

@@ -17,29 +17,25 @@ enum TxnOffsetCommitHandler: RequestHandler {
         committer.generation = request.generationId
 
         let broker = context.broker
-        let metadataMax = broker.groups.settings.offsetMetadataBytesMax
-        var offsets: [OffsetToCommit] = []
+        var admission = OffsetAdmission(
+            metadataBytesMax: broker.groups.settings.offsetMetadataBytesMax)
         // Answers that stand already; nil where the commit decides.
         let checked: [[ErrorCode?]] = request.topics.map { topic in
             let found = broker.directory.topic(topic.name)
             return topic.partitions.map { partition in
-                guard found?.partition(partition.partitionIndex) != nil else {
-                    return .unknownTopicOrPartition
-                }
-                let metadata = partition.committedMetadata ?? ""
-                guard metadata.utf8.count <= metadataMax else { return .offsetMetadataTooLarge }
-                offsets.append(
+                guard let found else { return .unknownTopicOrPartition }
+                return admission.admit(
                     OffsetToCommit(
-                        topic: topic.name, partition: partition.partitionIndex,
+                        topic: found.name, partition: partition.partitionIndex,
                         offset: partition.committedOffset,
-                        leaderEpoch: partition.committedLeaderEpoch, metadata: metadata))
-                return nil
+                        leaderEpoch: partition.committedLeaderEpoch,
+                        metadata: partition.committedMetadata ?? ""), in: found)
             }
         }
         let slot = context.slot(TxnOffsetCommitRequest.self)
         let version = context.version
         broker.transactions.commitOffsets(
-            offsets, of: request.groupId, by: committer, in: request.transactionalId,
+            admission.offsets, of: request.groupId, by: committer, in: request.transactionalId,
             ProducerIdentity(id: request.producerId, epoch: request.producerEpoch),
             addsGroup: version >= TransactionErrors.offsetsAddsSince
         ) { error in
