@@ -323,16 +323,18 @@ struct Recovery {
             reportMissing(
                 behind: last, byteCount: mark.segment.byteCount, nextOffset: mark.durableEnd)
         }
+        let startOffset = min(end, max(mark?.startOffset ?? 0, segments[0].base))
+        reportLostStart(startOffset)
         if !report.damages.isEmpty {
             // So that the next start neither believes the old positions nor reports this again.
             try markFile.write(
                 DurableMark(
-                    sequence: 0, startOffset: min(end, mark?.startOffset ?? 0), durableEnd: end,
+                    sequence: 0, startOffset: startOffset, durableEnd: end,
                     isCleanStop: false, segment: SegmentSummary(base: last.base)))
         }
         var state = PartitionLog.State(
             configuration: configuration, segments: segments,
-            startOffset: min(end, max(mark?.startOffset ?? 0, segments[0].base)), endOffset: end,
+            startOffset: startOffset, endOffset: end,
             durable: PartitionLog.DurablePoint(
                 end: end, segmentBase: last.base, position: last.byteCount,
                 maxTimestamp: last.maxTimestamp))
@@ -362,6 +364,18 @@ struct Recovery {
         let file = try segments[last].open()
         segments[last].mustNotGrow = try !LastBlock.clear(
             file, behind: segments[last].byteCount)
+    }
+
+    /// The mark moves to a new start before a file goes: what it says is there, and is not, was in
+    /// files that somebody lost. What was never durable was nobody's.
+    private mutating func reportLostStart(_ startOffset: Int64) {
+        guard let mark, mark.startOffset < min(startOffset, mark.durableEnd) else { return }
+        report.damages.append(
+            Damage(
+                kind: .corruption,
+                path: directory + "/" + SegmentName.file(mark.startOffset, .log), position: 0,
+                byteCount: 0, firstOffset: mark.startOffset,
+                nextOffset: min(startOffset, mark.durableEnd), quarantine: ""))
     }
 
     /// A sealed segment goes up to where the next one begins: what is missing in between was in

@@ -4,8 +4,7 @@ import VarvePlatform
 import VarveRecords
 import VarveSimulation
 
-/// A segment in the middle whose files somebody lost: recovery says so, once, and the rest is
-/// served (I5).
+/// Segments whose files somebody lost: recovery says so, once, and the rest is served (I5).
 @Suite struct LostSegmentTests {
     private func fixture() throws -> LogFixture {
         var fixture = try LogFixture()
@@ -20,28 +19,50 @@ import VarveSimulation
         return fixture
     }
 
-    @Test(arguments: [true, false], [true, false])
-    func aLostMiddleSegmentIsReportedOnce(isClean: Bool, readsEverything: Bool) throws {
+    struct Loss: Sendable {
+        /// Of the segments, in their order, none from its end on.
+        let segments: Range<Int>
+        let isClean: Bool
+        let readsEverything: Bool
+
+        static let all = [0..<1, 0..<2, 1..<2, 2..<4, 0..<100].flatMap { segments in
+            // Where no file is left, only a clean stop's mark knows the very end.
+            (segments.upperBound < 100 ? [true, false] : [true]).flatMap { isClean in
+                [true, false].map {
+                    Loss(segments: segments, isClean: isClean, readsEverything: $0)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: Loss.all)
+    func lostSegmentsAreReportedOnce(_ loss: Loss) throws {
         var fixture = try fixture()
-        if isClean { try fixture.directory.close(now: fixture.now) }
+        if loss.isClean { try fixture.directory.close(now: fixture.now) }
         fixture.disk.kill()
         let bases = fixture.disk.allFiles.filter { $0.hasSuffix(".log") }.map {
             Int64($0.split(separator: "/").last!.dropLast(4))!
         }.sorted()
-        #expect(bases.count > 4)
-        for kind in ["log", "index", "timeindex", "seal"] {
-            let path = fixture.path(bases[1], kind)
-            if fixture.disk.contents(path) != nil { fixture.disk.erase(path) }
+        #expect(bases.count > 5)
+        let lost = loss.segments.clamped(to: 0..<bases.count)
+        for base in bases[lost] {
+            for kind in ["log", "index", "timeindex", "seal"] {
+                let path = fixture.path(base, kind)
+                if fixture.disk.contents(path) != nil { fixture.disk.erase(path) }
+            }
         }
         var options = LogFixture.options()
-        options.readsEverything = readsEverything
+        options.readsEverything = loss.readsEverything
         try fixture.reopen(options: options)
         #expect(fixture.report.damages.count == 1)
         let damage = try #require(fixture.report.damages.first)
-        #expect(damage.kind == .corruption && damage.path == fixture.path(bases[1], "log"))
-        #expect(damage.firstOffset == bases[1] && damage.nextOffset == bases[2])
-        let left = (0..<24).filter { !(bases[1]..<bases[2]).contains($0) }
+        let end = lost.upperBound < bases.count ? bases[lost.upperBound] : 24
+        let first = bases[lost.lowerBound]
+        #expect(damage.kind == .corruption && damage.path == fixture.path(first, "log"))
+        #expect(damage.firstOffset == first && damage.nextOffset == end)
+        let left = (0..<24).filter { !(first..<end).contains($0) }
         #expect(try fixture.log.everything().map(\.header.baseOffset) == left)
+        #expect(fixture.log.startOffset == (first == 0 ? end : 0))
         fixture.directory.commitNow()
         for _ in 0..<2 {
             fixture.disk.powerCut(keep: 0)
