@@ -18,7 +18,7 @@ package final class BrokerState: Sendable {
     let transactionThread = AdminThread("varve-txn")
     private let started: Int64
     private let stopping = Atomic<Bool>(false)
-    private let bound = Lock<[ListenerAddress]>([])
+    private let bound = Lock<[(own: ListenerAddress, told: ListenerAddress)]>([])
     /// For what takes several syncs.
     let admin = AdminThread("varve-admin")
     /// Partitions reopened and verified on command.
@@ -85,9 +85,17 @@ package final class BrokerState: Sendable {
     var fetchBytesMax: Int { live.fetchBytesMax }
 
     /// Where clients reach this broker: each listener's address with the port it really has.
-    var listeners: [ListenerAddress] { bound.withLock { $0 } }
+    var listeners: [ListenerAddress] { bound.withLock { $0.map(\.own) } }
 
-    func addListener(_ address: ListenerAddress) { bound.withLock { $0.append(address) } }
+    /// Where clients are told to come to: for each listener the address that is advertised, and
+    /// its own where none is. (Clients of a listener on all addresses are told the one they came
+    /// in by.)
+    var advertisedListeners: [ListenerAddress] { bound.withLock { $0.map(\.told) } }
+
+    func addListener(_ address: ListenerAddress, advertised: Endpoint?) {
+        let told = advertised.map { ListenerAddress($0, address.security) }
+        bound.withLock { $0.append((own: address, told: told ?? address)) }
+    }
 
     var uptimeMilliseconds: Int64 { clock.monotonicMilliseconds() - started }
 

@@ -190,10 +190,16 @@ final class RunningBroker: Sendable {
         let files = plan.settings.int("varve.open.files.max")
         options.openFilesMax = files == 0 ? defaultOpenFilesMax : files
         options.producerExpiryMilliseconds = plan.settings.integer("producer.id.expiration.ms")
+        options.nodeID = Int32(plan.settings.int("node.id"))
+        let directory: DataDirectory
         do throws(LogError) {
-            return try DataDirectory.open(
+            directory = try DataDirectory.open(
                 path: plan.dataDirectory, disk: disk, options: options,
                 now: clock.wallMilliseconds(), logger: logger.part("log"))
+            guard plan.settings.isSet("node.id"), directory.nodeID != options.nodeID else {
+                return directory
+            }
+            try directory.close(now: clock.wallMilliseconds())
         } catch {
             var reason = "\(error)"
             switch error {
@@ -207,6 +213,10 @@ final class RunningBroker: Sendable {
             }
             throw .cannotOpen(directory: plan.dataDirectory, reason: reason)
         }
+        throw .badSetting(
+            name: "node.id",
+            reason: "\(plan.dataDirectory) belongs to broker \(directory.nodeID); "
+                + "leave the setting out, or choose another directory")
     }
 
     /// Half of what the process may open: connections need the rest. At most as many as a machine
@@ -225,7 +235,7 @@ final class RunningBroker: Sendable {
         let tls = security == .ssl ? state.tls : nil
         let handshakesMax = state.handshakes.bytesMax
         let isWildcard = ["0.0.0.0", "::", "*"].contains(bound.host)
-        state.addListener(ListenerAddress(own, security))
+        state.addListener(ListenerAddress(own, security), advertised: advertised)
         _ = try Listener(
             socket: socket, loop: loop, loops: loops, broker: state,
             connections: state.connectionCount

@@ -30,6 +30,7 @@ package enum ApiKey: Int16, CaseIterable, Sendable {
     case deleteAcls = 31
     case describeConfigs = 32
     case alterConfigs = 33
+    case alterReplicaLogDirs = 34
     case describeLogDirs = 35
     case saslAuthenticate = 36
     case createPartitions = 37
@@ -116,6 +117,7 @@ package enum ApiKey: Int16, CaseIterable, Sendable {
         case .describeAcls, .createAcls, .deleteAcls: (0...3, 2)
         case .describeConfigs: (0...4, 4)
         case .alterConfigs: (0...2, 2)
+        case .alterReplicaLogDirs: (1...2, 2)
         case .describeLogDirs: (0...5, 2)
         case .saslAuthenticate: (0...2, 2)
         case .createPartitions: (0...3, 2)

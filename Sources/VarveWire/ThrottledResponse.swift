@@ -7,6 +7,7 @@ package protocol ThrottledResponse: WireResponse {
 extension AlterClientQuotasResponse: ThrottledResponse {}
 extension AlterConfigsResponse: ThrottledResponse {}
 extension AlterPartitionReassignmentsResponse: ThrottledResponse {}
+extension AlterReplicaLogDirsResponse: ThrottledResponse {}
 extension AlterUserScramCredentialsResponse: ThrottledResponse {}
 extension ApiVersionsResponse: ThrottledResponse {}
 extension CreateAclsResponse: ThrottledResponse {}

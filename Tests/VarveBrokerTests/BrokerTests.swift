@@ -109,6 +109,51 @@ struct BrokerTests {
         try broker.stop()
     }
 
+    /// What monitoring tools look for to know a broker by, under Kafka's names.
+    @Test func theBrokerTellsWhatItWasStartedWith() throws {
+        let test = try TestBroker(
+            settings: ["node.id": "7"], listen: ["127.0.0.1:0", "127.0.0.1:0"],
+            advertised: "kafka.example.org:9999")
+        let client = try test.client()
+        #expect(try client.ask(metadata([])).brokers.map(\.nodeId) == [7])
+        let described = try client.ask(
+            DescribeConfigsRequest {
+                $0.resources = [
+                    .init {
+                        $0.resourceType = 4
+                        $0.resourceName = "7"
+                    }
+                ]
+            }
+        ).results[0]
+        let configs = Dictionary(grouping: described.configs, by: \.name)
+        let told = "PLAINTEXT://kafka.example.org:9999"
+        let listeners = try test.state.listeners.map { "PLAINTEXT://\($0.endpoint)" }
+        for (name, value) in [
+            ("advertised.listeners", "\(told),\(told)"), ("node.id", "7"),
+            ("listeners", listeners.joined(separator: ",")), ("log.dirs", test.directory),
+        ] {
+            let found = configs[name] ?? []
+            #expect(found.map(\.value) == [value], "\(name)")
+            #expect(found.map(\.configSource) == [4], "\(name)")
+            #expect(found.map(\.readOnly) == [true], "\(name)")
+        }
+    }
+
+    @Test func aDirectoryKeepsTheNumberItWasMadeWith() throws {
+        let directory = TestBroker.makeDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        func node(_ settings: [String: String]) throws -> Int32 {
+            let test = try TestBroker(settings: settings, directory: directory)
+            return try test.client().ask(metadata([])).brokers[0].nodeId
+        }
+        #expect(try node(["node.id": "0"]) == 0)
+        #expect(try node([:]) == 0)
+        #expect(throws: BrokerError.self) { try node(["node.id": "1"]) }
+        // The refused start has let go of the directory.
+        #expect(try node(["node.id": "0"]) == 0)
+    }
+
     @Test func everyListenerServes() throws {
         let directory = TestBroker.makeDirectory()
         defer { try? FileManager.default.removeItem(atPath: directory) }

@@ -66,7 +66,7 @@ enum DescribeConfigsHandler: RequestHandler {
                         text: "this is broker \(broker.directory.nodeID), "
                             + "not \(resource.resourceName)"))
             }
-            return .success(ConfigEntries.broker(broker.settings))
+            return .success(ConfigEntries.broker(broker))
         case ConfigResource.brokerLogger, ConfigResource.clientMetrics, ConfigResource.group:
             // Loggers have no levels of their own here, and neither groups nor metrics settings.
             return .success([])

@@ -42,8 +42,11 @@ package struct ListenerAddress: Hashable, Sendable, CustomStringConvertible {
         self.init(endpoint, security)
     }
 
+    /// In full, as Kafka's tools show it: `PLAINTEXT://HOST:PORT`.
+    package var url: String { "\(security.rawValue)://\(endpoint)" }
+
     package var description: String {
-        security == .plaintext ? "\(endpoint)" : "\(security.rawValue)://\(endpoint)"
+        security == .plaintext ? "\(endpoint)" : url
     }
 }
 

@@ -41,6 +41,7 @@ package enum AdvertisedVersions {
         (.deleteAcls, 0...3),
         (.describeConfigs, 0...4),
         (.alterConfigs, 0...2),
+        (.alterReplicaLogDirs, 1...2),
         (.describeLogDirs, 0...5),
         (.saslAuthenticate, 0...2),
         (.createPartitions, 0...3),

@@ -80,6 +80,7 @@ enum Dispatch {
         case .deleteAcls: try request.serve(DeleteAclsHandler.self)
         case .describeConfigs: try request.serve(DescribeConfigsHandler.self)
         case .alterConfigs: try request.serve(AlterConfigsHandler.self)
+        case .alterReplicaLogDirs: try request.serve(AlterReplicaLogDirsHandler.self)
         case .describeLogDirs: try request.serve(DescribeLogDirsHandler.self)
         case .saslAuthenticate: try request.serve(SaslAuthenticateHandler.self)
         case .createPartitions: try request.serve(CreatePartitionsHandler.self)

@@ -10,6 +10,10 @@ extension BrokerSettings {
 
     private static let network: [SettingDefinition] = [
         .init(
+            "node.id", .int(0...Int64(Int32.max)), "1",
+            "The number clients know this broker by. The data directory keeps the one it was made "
+                + "with, and a start with another is refused."),
+        .init(
             "num.network.threads", .int(0...256), "0",
             "Event loop threads. 0 (the default) is one for each processor."),
         .init(

@@ -67,11 +67,36 @@ enum ConfigEntries {
         }
     }
 
-    /// Every broker setting, by name.
-    static func broker(_ settings: BrokerSettings) -> [Entry] {
-        BrokerSettings.definitions.sorted { $0.name < $1.name }.map { definition in
-            entry(definition, settings)
+    /// Every broker setting and what else the broker was started with, by name.
+    static func broker(_ broker: BrokerState) -> [Entry] {
+        let settings = broker.settings
+        let given = given(broker)
+        let names = Set(given.map(\.name))
+        let entries = BrokerSettings.definitions.filter { !names.contains($0.name) }
+            .map { entry($0, settings) }
+        return (entries + given).sorted { $0.name < $1.name }
+    }
+
+    /// What is told to the broker by other ways than its settings, under Kafka's names for it.
+    private static func given(_ broker: BrokerState) -> [Entry] {
+        func entry(_ name: String, _ value: String, _ type: Int8, _ documentation: String) -> Entry {
+            Entry(
+                name: name, value: value, source: .broker, isReadOnly: true, type: type,
+                documentation: documentation, synonyms: [(name, value, .broker)])
         }
+        func urls(_ addresses: [ListenerAddress]) -> String {
+            addresses.map(\.url).joined(separator: ",")
+        }
+        return [
+            entry(
+                "advertised.listeners", urls(broker.advertisedListeners), WireType.list,
+                "Where clients are told to come to."),
+            entry("listeners", urls(broker.listeners), WireType.list, "Where the broker listens."),
+            entry("log.dirs", broker.directory.path, WireType.list, "The data directory."),
+            entry(
+                "node.id", "\(broker.directory.nodeID)", WireType.int,
+                BrokerSettings.byName["node.id"]?.documentation ?? ""),
+        ]
     }
 
     /// The settings that were changed for all brokers, by name.

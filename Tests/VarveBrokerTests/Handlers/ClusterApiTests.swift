@@ -20,7 +20,8 @@ import VarveWire
             }
         }
         let requests: [any WireRequest.Type] = [
-            SaslHandshakeRequest.self, SaslAuthenticateRequest.self, DescribeLogDirsRequest.self,
+            SaslHandshakeRequest.self, SaslAuthenticateRequest.self,
+            AlterReplicaLogDirsRequest.self, DescribeLogDirsRequest.self,
             DescribeClientQuotasRequest.self, AlterClientQuotasRequest.self,
             DescribeTopicPartitionsRequest.self, ListConfigResourcesRequest.self,
             ElectLeadersRequest.self, AlterPartitionReassignmentsRequest.self,
@@ -80,6 +81,35 @@ import VarveWire
             })
         #expect(some.results[0].topics.map(\.name) == ["a"])
         #expect(some.results[0].topics[0].partitions.map(\.partitionIndex) == [1])
+    }
+
+    /// There is one directory: what is to lie in it does, and there is no other to move to.
+    @Test func partitionsMoveToNoOtherDirectory() throws {
+        let test = try TestBroker()
+        try test.broker.createTopic("t", partitions: 2)
+        let client = try test.client()
+        for version in Int16(1)...2 {
+            let moves: [(String, [Int32])] = [(test.directory, [0, 7]), ("/elsewhere", [1])]
+            let request = AlterReplicaLogDirsRequest {
+                $0.dirs = moves.map { path, indexes in
+                    .init {
+                        $0.path = path
+                        $0.topics = [
+                            .init {
+                                $0.name = "t"
+                                $0.partitions = indexes
+                            }
+                        ]
+                    }
+                }
+            }
+            let results = try client.ask(request, version: version).results
+            #expect(results.map(\.topicName) == ["t"])
+            #expect(results[0].partitions.map(\.partitionIndex) == [0, 7, 1])
+            #expect(
+                results[0].partitions.map(\.errorCode)
+                    == [.none, .unknownTopicOrPartition, .logDirNotFound])
+        }
     }
 
     @Test(arguments: [1, 2, 3, 5, 100, 0, -1])
