@@ -86,12 +86,13 @@ package enum ApiKey: Int16, CaseIterable, Sendable {
         return text.prefix(1).uppercased() + text.dropFirst()
     }
 
-    /// Source: the Kafka 4.3 message definitions; they start where KIP-896 has them start.
+    /// Source: the Kafka 4.3 message definitions; they start where KIP-896 has them start, but for
+    /// version 0 of ListOffsets: Burrow asks for the ends of partitions with it.
     private var format: (versions: ClosedRange<Int16>, flexibleSince: Int16?) {
         switch self {
         case .produce: (3...13, 9)
         case .fetch: (4...18, 12)
-        case .listOffsets: (1...11, 6)
+        case .listOffsets: (0...11, 6)
         case .metadata: (0...13, 9)
         case .offsetCommit: (0...10, 8)
         case .offsetFetch: (0...10, 6)

@@ -29,6 +29,46 @@ internal import VarveWire
         #expect(compared > 500)
     }
 
+    /// The version of ListOffsets that Kafka 4 has no more and Burrow asks in. Source: the Kafka
+    /// protocol guide, "ListOffsets Request (Version: 0)".
+    @Test func listOffsetsOfVersionZeroReadsAndWritesAsTheGuideSays() throws {
+        var request = ListOffsetsRequest()
+        request.replicaId = -1
+        var topic = ListOffsetsRequest.Topic()
+        topic.name = "t"
+        var partition = ListOffsetsRequest.Partition()
+        partition.partitionIndex = 2
+        partition.timestamp = -2
+        partition.maxNumOffsets = 7
+        topic.partitions = [partition]
+        request.topics = [topic]
+        let asked = "ffffffff 00000001 000174 00000001 00000002 fffffffffffffffe 00000007"
+        var response = ListOffsetsResponse()
+        var answeredTopic = ListOffsetsResponse.Topic()
+        answeredTopic.name = "t"
+        var answer = ListOffsetsResponse.Partition()
+        answer.partitionIndex = 2
+        answer.errorCode = .offsetOutOfRange
+        answer.oldStyleOffsets = [9, 3]
+        answeredTopic.partitions = [answer]
+        response.topics = [answeredTopic]
+        let answered =
+            "00000001 000174 00000001 00000002 0001 00000002 0000000000000009 0000000000000003"
+        for (message, kind, hex) in [
+            (request, "Request", asked), (response, "Response", answered),
+        ] as [(any WireMessage, String, String)] {
+            let entry = try #require(
+                MessageCatalog.entries.first {
+                    $0.name == "ListOffsets\(kind)" && $0.version == 0
+                })
+            let bytes = try #require(ByteSlice(hex: hex.filter { $0 != " " }))
+            #expect(try entry.encode(message) == bytes)
+            let (read, remaining) = try entry.decode(bytes)
+            #expect(remaining == 0)
+            #expect(String(describing: read) == String(describing: message))
+        }
+    }
+
     /// Fields of `message` that hold neither what the fixture put there nor their default. Bytes
     /// alone would not show two fields of one type that change places.
     static func unexpectedLeaves(_ message: any WireMessage) -> [String] {

@@ -2,7 +2,8 @@ internal import VarveLog
 internal import VarvePlatform
 internal import VarveWire
 
-/// ListOffsets (2): where a partition begins, ends, or reaches a time. Source: KIP-79, KIP-734.
+/// ListOffsets (2): where a partition begins, ends, or reaches a time. Version 0 answers
+/// with a list of offsets before the time. Source: KIP-79, KIP-734.
 enum ListOffsetsHandler: RequestHandler {
     typealias Request = ListOffsetsRequest
     private typealias Outcome = ListOffsetsResponse.Partition
@@ -41,6 +42,11 @@ enum ListOffsetsHandler: RequestHandler {
                     look(
                         up: partition.timestamp, in: log, version: context.version,
                         committedOnly: request.isolationLevel == 1, into: &result)
+                }
+                if context.version == 0, result.errorCode == .none, partition.maxNumOffsets > 0 {
+                    // Where Kafka lists the starts of segments, here is the very offset. A time
+                    // after all records is the end's.
+                    result.oldStyleOffsets = [result.offset >= 0 ? result.offset : log.durableEnd]
                 }
                 return result
             }

@@ -9,7 +9,7 @@ package enum AdvertisedVersions {
     package static let served: [(api: ApiKey, versions: ClosedRange<Int16>)] = [
         (.produce, 3...13),
         (.fetch, 4...18),
-        (.listOffsets, 1...11),
+        (.listOffsets, 0...11),
         (.metadata, 0...13),
         (.offsetCommit, 0...10),
         (.offsetFetch, 0...10),

@@ -42,6 +42,8 @@ package struct ListOffsetsRequest: WireRequest {
         /// timestamp (version 7), -4 the earliest local (8), -5 the latest tiered (9), -6 the
         /// earliest to be tiered (11).
         package var timestamp: Int64 = 0
+        /// The most offsets to answer, in version 0 only.
+        package var maxNumOffsets: Int32 = 1
 
         package init() {}
 
@@ -49,6 +51,7 @@ package struct ListOffsetsRequest: WireRequest {
             try c.int32(&partitionIndex)
             if c.version >= 4 { try c.int32(&currentLeaderEpoch) }
             try c.int64(&timestamp)
+            if c.version == 0 { try c.int32(&maxNumOffsets) }
             try c.tags()
         }
     }

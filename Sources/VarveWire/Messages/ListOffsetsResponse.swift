@@ -30,6 +30,9 @@ package struct ListOffsetsResponse: WireResponse {
     package struct Partition: WireValue {
         package var partitionIndex: Int32 = 0
         package var errorCode = ErrorCode.none
+        /// The answer of version 0, in place of the fields below: offsets before the time asked
+        /// for, the latest first.
+        package var oldStyleOffsets: [Int64] = []
         /// Of the record found; -1 where none was, or none was needed.
         package var timestamp: Int64 = -1
         /// -1 where no record is that late.
@@ -41,8 +44,12 @@ package struct ListOffsetsResponse: WireResponse {
         package mutating func code<Coder: WireCoder>(_ c: inout Coder) throws(WireError) {
             try c.int32(&partitionIndex)
             try c.errorCode(&errorCode)
-            try c.int64(&timestamp)
-            try c.int64(&offset)
+            if c.version == 0 {
+                try c.array(&oldStyleOffsets)
+            } else {
+                try c.int64(&timestamp)
+                try c.int64(&offset)
+            }
             if c.version >= 4 { try c.int32(&leaderEpoch) }
             try c.tags()
         }

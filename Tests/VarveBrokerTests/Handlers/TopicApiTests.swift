@@ -189,9 +189,12 @@ struct TopicApiTests {
                 records: [.init(value: [UInt8(index)], timestamp: now - Int64(age))])
         }
         let client = try test.client()
-        func look(_ timestamp: Int64, version: Int16 = 11) throws -> ListOffsetsResponse.Partition {
+        func look(
+            _ timestamp: Int64, version: Int16 = 11, count: Int32 = 1
+        ) throws -> ListOffsetsResponse.Partition {
             var partition = ListOffsetsRequest.Partition()
             partition.timestamp = timestamp
+            partition.maxNumOffsets = count
             var topic = ListOffsetsRequest.Topic()
             topic.name = "t"
             topic.partitions = [partition]
@@ -207,6 +210,13 @@ struct TopicApiTests {
         let middle = try look(now - 2500)
         #expect(middle.offset == 1 && middle.timestamp == now - 1000)
         #expect(try look(now + 1).offset == -1)
+        // Burrow asks in version 0, and takes what is answered for the end.
+        #expect(try look(-1, version: 0).oldStyleOffsets == [3])
+        #expect(try look(-2, version: 0).oldStyleOffsets == [0])
+        #expect(try look(now - 2500, version: 0).oldStyleOffsets == [1])
+        #expect(try look(now + 1, version: 0).oldStyleOffsets == [3])
+        #expect(try look(-1, version: 0, count: 0).oldStyleOffsets == [])
+        #expect(try look(-3, version: 0).errorCode == .unsupportedVersion)
         #expect(try look(-3, version: 6).errorCode == .unsupportedVersion)
         #expect(try look(-7).errorCode == .unsupportedVersion)
         #expect(try look(-5).offset == -1)
