@@ -19,7 +19,9 @@ class Member:
         self.events = []
         self.lines = []
         self.changed = threading.Condition()
-        if client == "kcat":
+        if not isinstance(client, str):
+            command = client.command("member", bootstrap, group, topic)
+        elif client == "kcat":
             command = [
                 "kcat", "-b", bootstrap, "-G", group, "-E", "-u", "-f", r"event %p %o %s\n",
                 "-X", "auto.offset.reset=earliest", "-X", "session.timeout.ms=2000",
