@@ -56,6 +56,33 @@ install_packages() {
     done
 }
 
+# unpack_packages DIRECTORY PACKAGE...: unpacks packages into the directory instead of installing
+# them: for what cannot be beside something else (syslog-ng and rsyslog are both the system's
+# logger), and for what would be started as a service. Never fails.
+unpack_packages() {
+    local directory=$1 package
+    shift
+    [[ -f $directory/packages.txt && $(<"$directory/packages.txt") == "$*" ]] && return 0
+    if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
+        warn "no apt-get on this system; these Debian packages would be unpacked: $*"
+        return 0
+    fi
+    say "unpacking into $directory: $*"
+    rm -rf "$directory"
+    mkdir -p "$directory/packages"
+    # As the user who runs this: the sandbox of apt could not write here.
+    if (cd "$directory/packages" &&
+        apt-get -qq -o APT::Sandbox::User=root -o Acquire::Retries=2 download "$@") >/dev/null 2>&1
+    then
+        for package in "$directory"/packages/*.deb; do dpkg-deb -x "$package" "$directory"; done
+        rm -rf "$directory/packages"
+        printf '%s' "$*" >"$directory/packages.txt"
+    else
+        rm -rf "$directory"
+        warn "cannot be had: $*"
+    fi
+}
+
 # The system libraries of a full build.
 # shellcheck disable=SC2034  # for the scripts that source this
 library_packages=(liblz4-dev zlib1g-dev libzstd-dev libsnappy-dev libsqlite3-dev libssl-dev)

@@ -1,9 +1,11 @@
-"""The Go clients: sarama, which Filebeat, Burrow and Telegraf are built on, kafka-go and franz-go."""
+"""Clients that are programs of their own: the Go ones (sarama, which Filebeat, Burrow and Telegraf
+are built on, kafka-go and franz-go), and Debian's librdkafka, older than the one from PyPI."""
 import time
 
 import pytest
 
 import go_clients
+import programs
 from clients import AioKafka, ConfluentKafka, create_topic
 from events import Event, varied
 from members import Member, share, wait_until
@@ -12,27 +14,25 @@ PARTITIONS = 4
 COUNT = 400
 
 
-def needs(client):
-    if go_clients.MISSING[client.program]:
-        pytest.skip(go_clients.MISSING[client.program])
-
-
-CLIENTS = {client.name: client for client in go_clients.CLIENTS}
+CLIENTS = {client.name: client for client in [
+    *go_clients.CLIENTS, programs.LIBRDKAFKA, programs.IDEMPOTENT_LIBRDKAFKA]}
 WITH_CODECS = [(name, codec) for name, client in CLIENTS.items() for codec in client.codecs]
 # One of each program.
-MEMBERS = ["sarama-0.11", "sarama-2.2", "kafka-go", "franz-go"]
+MEMBERS = ["sarama-0.11", "sarama-2.2", "kafka-go", "franz-go", "librdkafka-debian"]
 
 
 @pytest.fixture
 def client(request):
-    needs(CLIENTS[request.param])
-    return CLIENTS[request.param]
+    client = CLIENTS[request.param]
+    if client.missing:
+        pytest.skip(client.missing)
+    return client
 
 
 def contents(events, client):
     """What must be the same; kafka-go makes no difference between nothing and null."""
     def content(value):
-        return value or None if client.program == "kafkago" else value
+        return value or None if client.name.startswith("kafka-go") else value
 
     return [
         (content(event.key), content(event.value),
@@ -40,7 +40,7 @@ def contents(events, client):
 
 
 @pytest.mark.parametrize("client, codec", WITH_CODECS, indirect=["client"])
-def test_what_go_clients_write_others_read_and_the_other_way(broker, topic, client, codec):
+def test_what_one_writes_others_read_and_the_other_way(broker, topic, client, codec):
     theirs, ours = topic + "-theirs", topic + "-ours"
     create_topic(broker.bootstrap, theirs, 1)
     create_topic(broker.bootstrap, ours, 1)
@@ -149,39 +149,44 @@ def test_a_group_of_go_and_of_librdkafka_members(group, client, assignor):
     wait_until(lambda: share([second], PARTITIONS), 30, [second], "all for the other")
 
 
-@pytest.mark.parametrize("client", ["sarama-2.2", "kafka-go", "franz-go"], indirect=True)
-def test_go_admin_clients(broker, topic, client):
+@pytest.mark.parametrize(
+    "client", ["sarama-2.2", "kafka-go", "franz-go", "librdkafka-debian"], indirect=True)
+def test_admin_clients(broker, topic, client):
     report = client.report("admin", broker.bootstrap, topic, topic + "-group")
-    node = report.pop("controller")
-    assert node == 1
+    if client.name != "librdkafka-debian":
+        assert report.pop("controller") == 1
     expected = {
-        "sarama": {
+        "sarama-2.2": {
             "brokers": 1, f"topic {topic}": "0 3", "topic nowhere": "3 0", "listed": 3,
             "again": "kafka server: Topic with this name already exists. - "
                      f"topic {topic} exists already",
             "config retention.ms": "120000", "group listed": True, "group state": "Empty",
             "committed 0": "7a note", "committed 1": "-1", "start": 4, "group deleted": 0,
             "there": False},
-        "kafkago": {
+        "kafka-go": {
             "again": True, "brokers": 1, "cluster id": 22, "partitions": 3,
             f"unknown {topic}": False, "unknown nowhere": True, "config retention.ms": "120000",
             "high watermark": 2, "fetched": 1, "offsets": "0 2 1", "committed 0": "2a note",
             "committed 1": "-1", "group listed": True, "group state": "Empty", "rules": True,
             "quotas": 0},
-        "franz": {
+        "franz-go": {
             "brokers": 1, "cluster id": 22, "again": True, "partitions": 3,
             "unknown nowhere": True, "topic id": True, "config retention.ms": "120000",
             "synonyms": 2, "lag": 3, "group state": "Empty", "note": "a note",
             "group listed": True, "offsets of groups": 1, "after 3500": 4, "low watermark": 4,
             "epoch's end": 10, "size": True, "moved": f"{topic}0 <nil>", "election": True,
             "moving": 0, "quotas": 1, "there": False},
-    }[client.program]
-    if client.program == "kafkago":
+        "librdkafka-debian": {
+            "brokers": 1, "again": "TOPIC_ALREADY_EXISTS", "partitions": 3,
+            "config retention.ms": "120000", "group listed": "Stable", "committed": 7,
+            "after 3500": 4, "watermarks": [0, 10], "there": False},
+    }[client.name]
+    if client.name == "kafka-go":
         assert report.pop("apis") >= 50
         assert "Election Not Needed" in report.pop("election")
         # Its last offset was deleted, and the group went with it.
         assert "Group ID Not Found" in report.pop("group deleted")
-    if client.program == "franz":
+    if client.name == "franz-go":
         report.pop("version")
     assert report == expected
 
@@ -206,6 +211,20 @@ def test_franz_go_copies_a_topic_exactly_once(broker, topic, client):
     report = client.report("copy", broker.bootstrap, topic, source, copy)
     assert report["copied"] == COUNT
     assert report["turns"] > COUNT / 100
+    read = client.read(broker.bootstrap, copy)
+    assert [event.value for event in read] == [b"%d" % number for number in range(COUNT)]
+
+
+@pytest.mark.parametrize("client", ["librdkafka-debian"], indirect=True)
+def test_older_librdkafka_writes_in_transactions(broker, topic, client):
+    source, copy = topic + "-from", topic + "-to"
+    create_topic(broker.bootstrap, source, 1)
+    create_topic(broker.bootstrap, copy, 1)
+    ConfluentKafka.write(
+        broker.bootstrap, source, [Event(b"%d" % number, b"k") for number in range(COUNT)])
+    report = client.report("copy", broker.bootstrap, topic, source, copy)
+    assert report["copied"] == COUNT and report["aborted"] > 0
+    assert report["fenced"] is True
     read = client.read(broker.bootstrap, copy)
     assert [event.value for event in read] == [b"%d" % number for number in range(COUNT)]
 
