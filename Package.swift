@@ -81,7 +81,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .executableTarget(
-            name: "varve-bench", dependencies: ["VarvePlatform", "VarveRecords", "VarveLog"],
+            name: "varve-bench",
+            dependencies: ["VarvePlatform", "VarveRecords", "VarveLog", "VarveClient"],
             path: "Benchmarks/varve-bench", swiftSettings: strict),
 
         .target(

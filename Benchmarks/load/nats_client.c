@@ -1,0 +1,112 @@
+/* NATS JetStream, file storage: publishes with so many unacknowledged, reads by a push consumer.
+ *
+ *     nats_client produce port= topic= bytes= records= seconds= depth=
+ *     nats_client consume port= topic= records= */
+#include "stream.h"
+
+static struct stream nats;
+
+/* The next message's payload; PINGs are answered on the way. */
+static char *next_message(size_t *count) {
+    while (1) {
+        char *line = read_line(&nats);
+        if (!strncmp(line, "MSG ", 4)) {
+            *count = (size_t)atoll(strrchr(line, ' ') + 1);
+            return read_counted(&nats, *count);
+        }
+        if (!strncmp(line, "-ERR", 4)) fail("NATS says %s", line);
+        if (!strcmp(line, "PING")) {
+            write_text(&nats, "PONG\r\n");
+            flush_stream(&nats);
+        }
+    }
+}
+
+/* Asks JetStream's API and waits for the answer, which must not be an error. */
+static void ask(const char *subject, const char *body) {
+    write_text(&nats, "PUB %s varve-bench-answer %zu\r\n%s\r\n", subject, strlen(body), body);
+    flush_stream(&nats);
+    size_t count;
+    char *answer = next_message(&count);
+    answer[count] = 0;
+    if (strstr(answer, "\"error\"")) fail("JetStream says %s", answer);
+}
+
+static void produce(void) {
+    uint64_t records = (uint64_t)number_option("records", 100000), sent = 0;
+    size_t bytes = (size_t)number_option("bytes", 1024), size;
+    uint64_t depth = (uint64_t)number_option("depth", 1000);
+    uint64_t *sent_at = calloc(depth, sizeof *sent_at);
+    const char *topic = text_option("topic", "bench");
+    char subject[256], body[512];
+    snprintf(subject, sizeof subject, "$JS.API.STREAM.CREATE.%s", topic);
+    snprintf(body, sizeof body,
+             "{\"name\":\"%s\",\"subjects\":[\"%s\"],\"storage\":\"file\",\"num_replicas\":1}",
+             topic, topic);
+    ask(subject, body);
+    make_pool(NULL);
+    struct figures f = {0};
+    uint64_t start = now_ns();
+    uint64_t end = start + (uint64_t)number_option("seconds", 3600) * 1000000000u;
+    double cpu = cpu_seconds();
+    while (f.records < sent || (sent < records && now_ns() < end)) {
+        while (sent < records && sent - f.records < depth && now_ns() < end) {
+            unsigned char *event = make_event(sent, &bytes);
+            f.sum += event_sum(event, bytes);
+            write_text(&nats, "PUB %s varve-bench-answer %zu\r\n", topic, bytes);
+            write_bytes(&nats, event, bytes);
+            write_bytes(&nats, "\r\n", 2);
+            sent_at[sent++ % depth] = now_ns();
+        }
+        flush_stream(&nats);
+        for (uint64_t least = (sent - f.records + 1) / 2; least; least--) {
+            char *answer = next_message(&size);
+            if (size < 10 || !memmem(answer, size, "\"seq\"", 5)) fail("JetStream refused");
+            note_latency(&f.latencies, now_ns() - sent_at[f.records % depth]);
+            f.records++;
+            f.bytes += bytes;
+        }
+    }
+    f.seconds = (double)(now_ns() - start) / 1e9;
+    f.cpu = cpu_seconds() - cpu;
+    print_figures(&f);
+}
+
+static void consume(void) {
+    uint64_t records = (uint64_t)number_option("records", 0);
+    const char *topic = text_option("topic", "bench");
+    char subject[256], body[512];
+    write_text(&nats, "SUB varve-bench-events 2\r\n");
+    snprintf(subject, sizeof subject, "$JS.API.CONSUMER.CREATE.%s", topic);
+    snprintf(body, sizeof body,
+             "{\"stream_name\":\"%s\",\"config\":{\"deliver_subject\":\"varve-bench-events\","
+             "\"deliver_policy\":\"all\",\"ack_policy\":\"none\"}}",
+             topic);
+    write_text(&nats, "PUB %s %zu\r\n%s\r\n", subject, strlen(body), body);
+    struct figures f = {0};
+    uint64_t start = now_ns();
+    double cpu = cpu_seconds();
+    flush_stream(&nats);
+    while (f.records < records) {
+        size_t count;
+        char *event = next_message(&count);
+        f.sum += event_sum(event, count);
+        f.bytes += count;
+        f.records++;
+    }
+    f.seconds = (double)(now_ns() - start) / 1e9;
+    f.cpu = cpu_seconds() - cpu;
+    print_figures(&f);
+}
+
+int main(int count, char **words) {
+    if (count < 2) fail("usage: nats_client produce|consume name=value ...");
+    take_options(count - 2, words + 2);
+    open_stream(&nats);
+    read_line(&nats); /* INFO */
+    write_text(&nats, "CONNECT {\"verbose\":false,\"pedantic\":false}\r\n"
+               "SUB varve-bench-answer 1\r\n");
+    if (!strcmp(words[1], "produce")) produce();
+    else if (!strcmp(words[1], "consume")) consume();
+    else fail("there is no load %s", words[1]);
+}

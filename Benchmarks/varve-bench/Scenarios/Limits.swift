@@ -1,0 +1,59 @@
+/// The machine's own limits as contestants. Their CPU counts as the broker's: it is what a broker
+/// cannot do without.
+enum Limits {
+    /// Writes of 64 KiB and an fdatasync for each group, of the size that `producing` had.
+    static func disk(_ bench: Workbench, _ load: Load, like producing: Producing) -> Single {
+        Single("disk", isDurable: true) { _ in
+            let bytes = load.recordBytes * load.records
+            var measurement = try run(
+                bench, "append",
+                [
+                    "file": bench.directory + "/limit", "bytes": "\(bytes)", "piece": "65536",
+                    "group": "\(min(max(65536, producing.bytesPerSync ?? 1 << 20), bytes))",
+                ])
+            measurement.records = measurement.bytes / load.recordBytes
+            return measurement
+        }
+    }
+
+    /// Appends of so many bytes, each with an fdatasync.
+    static func sync(_ bench: Workbench, bytes: Int, count: Int) -> Single {
+        Single("disk", isDurable: true) { _ in
+            try run(
+                bench, "append",
+                [
+                    "file": bench.directory + "/limit", "bytes": "\(bytes * count)",
+                    "piece": "\(bytes)", "group": "\(bytes)",
+                ])
+        }
+    }
+
+    /// The same bytes through a loopback connection; the CPU is that of both ends.
+    static func loopback(_ bench: Workbench, _ load: Load) -> Single {
+        transfer("loopback", bench, load)
+    }
+
+    /// The same by sendfile from the page cache.
+    static func sendfile(_ bench: Workbench, _ load: Load) -> Single {
+        transfer("sendfile", bench, load)
+    }
+
+    private static func transfer(_ name: String, _ bench: Workbench, _ load: Load) -> Single {
+        Single(name) { _ in
+            let bytes = load.recordBytes * load.records
+            var measurement = try run(
+                bench, name, ["file": bench.directory + "/limit", "bytes": "\(bytes)"])
+            measurement.records = measurement.bytes / load.recordBytes
+            return measurement
+        }
+    }
+
+    private static func run(
+        _ bench: Workbench, _ verb: String, _ options: KeyValuePairs<String, String>
+    ) throws -> Measurement {
+        var measurement = Measurement(try bench.programs.run(.limits, verb, options))
+        measurement.brokerCPU = measurement.clientCPU
+        measurement.clientCPU = nil
+        return measurement
+    }
+}
