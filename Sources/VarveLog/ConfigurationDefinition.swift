@@ -36,9 +36,19 @@ package struct ConfigurationDefinition: Sendable {
             "cleanup.policy", .list, "delete", words: ["delete", "compact"],
             "delete: old segments go by retention. compact: the last value of each key stays."),
         .init(
+            "compression.gzip.level", .int, "-1", in: -1...9,
+            "How hard gzip tries where compression.type is gzip: 1 to 9, -1 for zlib's default."),
+        .init(
+            "compression.lz4.level", .int, "9", in: 1...17,
+            "How hard LZ4 tries where compression.type is lz4. 9 is the fast compressor, as in "
+                + "Kafka; the others are LZ4HC's, of which this library has 3 to 12."),
+        .init(
             "compression.type", .string, "producer",
             words: ["producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"],
             "The codec batches are kept in; others are recompressed. producer: each as it came."),
+        .init(
+            "compression.zstd.level", .int, "3", in: -131_072...22,
+            "How hard Zstandard tries where compression.type is zstd."),
         .init(
             "delete.retention.ms", .long, "86400000", in: 0...Int64.max,
             "How long a compacted topic keeps the marks of deleted keys."),
@@ -52,8 +62,14 @@ package struct ConfigurationDefinition: Sendable {
             "flush.ms", .long, "9223372036854775807", in: 0...Int64.max,
             "Taken for compatibility: every acknowledged batch is synced."),
         .init(
+            "follower.replication.throttled.replicas", .list, "",
+            "Taken for compatibility: with one replica nothing is replicated."),
+        .init(
             "index.interval.bytes", .int, "4096", in: 0...Int64(Int32.max),
             "Bytes of log between two entries of the offset index."),
+        .init(
+            "leader.replication.throttled.replicas", .list, "",
+            "Taken for compatibility: with one replica nothing is replicated."),
         .init(
             "max.compaction.lag.ms", .long, "9223372036854775807", in: 1...Int64.max,
             "A record is compacted at the latest after this time."),
@@ -123,8 +139,11 @@ package struct ConfigurationDefinition: Sendable {
             return value == "true" || value == "false" ? nil : "must be true or false"
         case .int, .long:
             guard let number = Int64(value) else { return "\"\(value)\" is not a whole number" }
-            return range.contains(number)
-                ? nil : "must be \(range.lowerBound) to \(range.upperBound)"
+            guard range.contains(number) else {
+                return "must be \(range.lowerBound) to \(range.upperBound)"
+            }
+            // Level 0 of gzip would not compress; Kafka does not take it either.
+            return name == "compression.gzip.level" && number == 0 ? "must not be 0" : nil
         case .double:
             guard let number = Double(value), number >= 0, number <= 1 else {
                 return "must be a number from 0 to 1"
@@ -137,6 +156,7 @@ package struct ConfigurationDefinition: Sendable {
             return name == "compression.type" ? Self.reasonAgainstCodec(value) : nil
         case .list:
             let parts = Self.parts(of: value)
+            if words.isEmpty { return Self.reasonAgainstReplicas(parts) }
             return parts.allSatisfy(words.contains) && Set(parts).count == parts.count
                 ? nil : "must be a list of \(words.joined(separator: ", "))"
         }
@@ -150,6 +170,16 @@ package struct ConfigurationDefinition: Sendable {
     private static func reasonAgainstCodec(_ value: String) -> String? {
         guard let codec = codec(named: value), !codec.isBuiltIn else { return nil }
         return "this build has no \(value) codec (its package trait is off)"
+    }
+
+    /// Replicas are told as partition:broker, or all of them as "*" (ThrottledReplicaListValidator).
+    private static func reasonAgainstReplicas(_ parts: [String]) -> String? {
+        let areReplicas = parts.allSatisfy { part in
+            let numbers = part.split(separator: ":", omittingEmptySubsequences: false)
+            return numbers.count == 2 && numbers.allSatisfy { UInt32($0) != nil }
+        }
+        return areReplicas || parts == ["*"]
+            ? nil : "must be a list of partition:broker, or *"
     }
 
     /// A list's parts, without spaces around them.

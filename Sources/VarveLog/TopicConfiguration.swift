@@ -27,6 +27,8 @@ package struct TopicConfiguration: Equatable, Sendable {
     package private(set) var usesAppendTime = false
     /// What clients' batches are compressed with before they are kept; nil: each as it came.
     package private(set) var codec: CompressionCodec?
+    /// How hard `codec` tries, as in `CompressionCodec.compress`; nil for a codec without levels.
+    package private(set) var codecLevel: Int32?
     package private(set) var timestampBeforeMaxMilliseconds = Int64.max
     package private(set) var timestampAfterMaxMilliseconds: Int64 = 3_600_000
     /// Retention counts from the records' own times (Kafka's rule), not from the append.
@@ -104,6 +106,13 @@ package struct TopicConfiguration: Equatable, Sendable {
         isCompacting = policies.contains("compact")
         usesAppendTime = value(of: "message.timestamp.type") == "LogAppendTime"
         codec = ConfigurationDefinition.codec(named: value(of: "compression.type"))
+        codecLevel =
+            switch codec {
+            case .gzip: Int32(number("compression.gzip.level"))
+            case .lz4: Int32(number("compression.lz4.level"))
+            case .zstd: Int32(number("compression.zstd.level"))
+            case .snappy, .some(.none), nil: nil
+            }
         timestampBeforeMaxMilliseconds = number("message.timestamp.before.max.ms")
         timestampAfterMaxMilliseconds = number("message.timestamp.after.max.ms")
         retentionUsesRecordTime = value(of: "varve.retention.clock") == "record"

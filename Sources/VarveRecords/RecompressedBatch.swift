@@ -7,11 +7,12 @@ extension RecordBatch {
     /// Only what the records are wrapped in changes, so they need not be taken apart: each keeps
     /// its offset, time and sequence number.
     /// - Parameter batch: its checksum need not be verified yet; it is, before it is made anew.
+    /// - Parameter level: as in `CompressionCodec.compress`.
     /// - Parameter decompressedBytesMax: a batch that decompresses to more is refused (I8).
     /// - Throws: what `RecordBatchHeader.verified` throws; `.badCompression`,
     ///   `.decompressedTooLarge`, `.codecNotBuilt`, `.unknownCodec`, `.badLength`.
     package static func recompressed(
-        _ batch: ByteSlice, with codec: CompressionCodec,
+        _ batch: ByteSlice, with codec: CompressionCodec, level: Int32? = nil,
         decompressedBytesMax: Int = decompressedBytesMax
     ) throws(RecordError) -> ByteSlice {
         var header = try batch.withUnsafeBytes { (bytes) throws(RecordError) in
@@ -30,6 +31,6 @@ extension RecordBatch {
             bytesMax: decompressedBytesMax)
         header.attributes.rawValue =
             header.attributes.rawValue & ~7 | UInt16(codec.rawValue)
-        return try header.batch(around: try codec.compress(records))
+        return try header.batch(around: try codec.compress(records, level: level))
     }
 }

@@ -38,6 +38,20 @@ import VarveSimulation
         }
     }
 
+    @Test(arguments: [
+        (CompressionCodec.gzip, Int32(1), Int32(9)), (.lz4, 9, 12), (.zstd, -100_000, 19),
+    ])
+    func aHigherLevelMakesItSmaller(codec: CompressionCodec, fast: Int32, small: Int32) throws {
+        guard codec.isBuiltIn else { return }
+        let original = try batch(.none)
+        let large = try RecordBatch.recompressed(original, with: codec, level: fast)
+        let little = try RecordBatch.recompressed(original, with: codec, level: small)
+        #expect(little.count < large.count)
+        for bytes in [large, little] {
+            #expect(try RecordBatch.records(in: bytes) == RecordBatch.records(in: original))
+        }
+    }
+
     @Test func aBatchInItsCodecIsLeftAsItIs() throws {
         let original = try batch(.lz4)
         let same = try RecordBatch.recompressed(original, with: .lz4)

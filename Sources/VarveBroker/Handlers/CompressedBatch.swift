@@ -23,8 +23,10 @@ enum CompressedBatch {
             {
                 try check(batch)
             }
-            guard let codec = topic.configuration.codec else { return batch }
-            return try RecordBatch.recompressed(batch, with: codec)
+            let configuration = topic.configuration
+            guard let codec = configuration.codec else { return batch }
+            return try RecordBatch.recompressed(
+                batch, with: codec, level: configuration.codecLevel)
         } catch {
             throw .badBatch(error)
         }

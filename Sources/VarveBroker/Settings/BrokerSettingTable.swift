@@ -5,8 +5,8 @@ extension BrokerSettings {
     /// Every broker setting. Defaults are Kafka 4's (server.properties and ServerLogConfigs,
     /// SocketServerConfigs, GroupCoordinatorConfig), except where the text says otherwise.
     package static let definitions: [SettingDefinition] =
-        network + tlsDefinitions + topics + log + cleaner + groups + transactions
-        + consumerGroups
+        network + tlsDefinitions + topics + replicationThrottles + log + cleaner + groups
+        + transactions + consumerGroups
 
     private static let network: [SettingDefinition] = [
         .init(
@@ -78,6 +78,17 @@ extension BrokerSettings {
             "Copies of each partition of __consumer_offsets. This broker is the only one."),
     ]
 
+    /// What kafka-reassign-partitions sets while it moves replicas, and clears with `--verify`,
+    /// of which it makes an error where it cannot.
+    static let replicationThrottles: [SettingDefinition] = [
+        "leader.replication.throttled.rate", "follower.replication.throttled.rate",
+        "replica.alter.log.dirs.io.max.bytes.per.second",
+    ].map { name in
+        .init(
+            name, .long(0...Int64.max), "9223372036854775807",
+            "Taken for compatibility: with one replica nothing is replicated.")
+    }
+
     private static let log: [SettingDefinition] = [
         .init(
             "log.retention.ms", .long(anyLong), "",
@@ -120,6 +131,15 @@ extension BrokerSettings {
             "compression.type",
             .choice(["producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"]), "producer",
             "The codec batches are stored with; producer keeps each as it came."),
+        .init(
+            "compression.gzip.level", .int(-1...9), "-1",
+            "How hard gzip tries where compression.type is gzip: 1 to 9, -1 for zlib's default."),
+        .init(
+            "compression.lz4.level", .int(1...17), "9",
+            "How hard LZ4 tries where compression.type is lz4; 9 is the fast compressor."),
+        .init(
+            "compression.zstd.level", .int(-131_072...22), "3",
+            "How hard Zstandard tries where compression.type is zstd."),
         .init(
             "varve.produce.check.compressed", .boolean, "true",
             "Compressed batches are taken apart before they are kept, as Kafka does it; false "

@@ -103,7 +103,7 @@ package struct BrokerSettings: Sendable {
             "auto.create.topics.enable", "delete.topic.enable", "fetch.max.bytes",
             "num.partitions", "varve.log.quota.bytes", "varve.produce.check.compressed",
             "varve.replication.factor.clamp",
-        ])
+        ] + replicationThrottles.map(\.name))
 
     static let byName = Dictionary(uniqueKeysWithValues: definitions.map { ($0.name, $0) })
 

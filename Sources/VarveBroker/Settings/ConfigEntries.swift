@@ -46,11 +46,12 @@ enum ConfigEntries {
             if let setting = TopicDefaults.source(of: name, in: broker.settings) {
                 synonyms.append(
                     (
-                        setting, broker.topicDefaults.value(of: name),
+                        setting, broker.settings.value(of: setting),
                         broker.settings.source(of: setting)
                     ))
             }
-            synonyms.append((name, definition.defaultValue, .standard))
+            let standard = TopicDefaults.standard(of: name) ?? (name, definition.defaultValue)
+            synonyms.append((standard.name, standard.value, .standard))
             let type: Int8 =
                 switch definition.type {
                 case .boolean: WireType.boolean

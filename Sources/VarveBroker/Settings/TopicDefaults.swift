@@ -8,7 +8,10 @@ package enum TopicDefaults {
     /// counts), and what one of the setting's units is in the topic's.
     static let synonyms: [(topic: String, settings: [(name: String, scale: Int64)])] = [
         ("cleanup.policy", [("log.cleanup.policy", 1)]),
+        ("compression.gzip.level", [("compression.gzip.level", 1)]),
+        ("compression.lz4.level", [("compression.lz4.level", 1)]),
         ("compression.type", [("compression.type", 1)]),
+        ("compression.zstd.level", [("compression.zstd.level", 1)]),
         ("delete.retention.ms", [("log.cleaner.delete.retention.ms", 1)]),
         ("index.interval.bytes", [("log.index.interval.bytes", 1)]),
         ("max.compaction.lag.ms", [("log.cleaner.max.compaction.lag.ms", 1)]),
@@ -35,6 +38,14 @@ package enum TopicDefaults {
     /// The setting that is in force for topic configuration `name`; nil when the broker sets none.
     static func source(of name: String, in settings: BrokerSettings) -> String? {
         synonyms.first { $0.topic == name }?.settings.first { settings.isSet($0.name) }?.name
+    }
+
+    /// What gives topic configuration `name` its value where nobody set anything, and that value
+    /// in its own units: the broker setting that has a default; nil where there is none.
+    static func standard(of name: String) -> (name: String, value: String)? {
+        synonyms.first { $0.topic == name }?.settings.lazy
+            .map { ($0.name, BrokerSettings.byName[$0.name]!.defaultValue) }
+            .first { !$0.1.isEmpty }
     }
 
     /// The defaults for topics under `settings`.

@@ -44,14 +44,18 @@ extension CompressionCodec {
     }
 
     /// `bytes` in the framing that Kafka's Java client writes for this codec.
+    /// - Parameter level: Kafka's `compression.gzip.level` (-1, 1 to 9), `compression.lz4.level`
+    ///   (1 to 17) or `compression.zstd.level` (-131072 to 22); nil is the codec's default.
     /// - Throws: `.codecNotBuilt`; `.badCompression` when the library refuses (out of memory).
-    package func compress(_ bytes: ByteSlice) throws(RecordError) -> ByteSlice {
+    package func compress(
+        _ bytes: ByteSlice, level: Int32? = nil
+    ) throws(RecordError) -> ByteSlice {
         switch self {
         case .none: return bytes
-        case .lz4: return try LZ4Frame.compress(bytes)
+        case .lz4: return try LZ4Frame.compress(bytes, level: level)
         case .gzip:
             #if VARVE_GZIP
-                return try Gzip.compress(bytes)
+                return try Gzip.compress(bytes, level: level)
             #else
                 throw .codecNotBuilt(self, trait: "Gzip")
             #endif
@@ -63,7 +67,7 @@ extension CompressionCodec {
             #endif
         case .zstd:
             #if VARVE_ZSTD
-                return try Zstd.compress(bytes)
+                return try Zstd.compress(bytes, level: level)
             #else
                 throw .codecNotBuilt(self, trait: "Zstd")
             #endif

@@ -7,11 +7,14 @@
         /// 15 bits of window, plus 16 for the gzip wrapper (zlib.h, deflateInit2).
         private static let windowBits: Int32 = 15 + 16
 
-        static func compress(_ bytes: ByteSlice) throws(RecordError) -> ByteSlice {
+        /// - Parameter level: 1 (fast) to 9 (small), or -1, zlib's default.
+        static func compress(
+            _ bytes: ByteSlice, level: Int32? = nil
+        ) throws(RecordError) -> ByteSlice {
             var stream = z_stream()
             let code = deflateInit2_(
-                &stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, windowBits, 8, Z_DEFAULT_STRATEGY,
-                ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+                &stream, level ?? Z_DEFAULT_COMPRESSION, Z_DEFLATED, windowBits, 8,
+                Z_DEFAULT_STRATEGY, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
             guard code == Z_OK else { throw failure(code, stream) }
             defer { deflateEnd(&stream) }
             let bound = Int(deflateBound(&stream, UInt(bytes.count)))

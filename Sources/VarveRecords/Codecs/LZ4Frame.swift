@@ -5,8 +5,17 @@ internal import VarvePlatform
 /// no content checksum (the batch has its own). Reads any frames, one after another.
 /// Source: LZ4 Frame Format Description 1.6; Kafka's Lz4BlockOutputStream.
 enum LZ4Frame {
-    static func compress(_ bytes: ByteSlice) throws(RecordError) -> ByteSlice {
+    /// Kafka's `compression.lz4.level` that stands for the fast compressor, and its default;
+    /// all others are LZ4HC's (Lz4Compression).
+    private static let fastLevel: Int32 = 9
+
+    /// - Parameter level: 1 to 17, where 9 is the fast compressor, as in Kafka. Of LZ4HC's own
+    ///   levels liblz4 has 3 to 12: it takes lower ones as fast, and higher ones as 12.
+    static func compress(
+        _ bytes: ByteSlice, level: Int32? = nil
+    ) throws(RecordError) -> ByteSlice {
         var preferences = LZ4F_preferences_t()
+        if let level, level != fastLevel { preferences.compressionLevel = level }
         preferences.frameInfo.blockSizeID = LZ4F_max64KB
         preferences.frameInfo.blockMode = LZ4F_blockIndependent
         let bound = LZ4F_compressFrameBound(bytes.count, &preferences)

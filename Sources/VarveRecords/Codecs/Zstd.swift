@@ -4,14 +4,17 @@
 
     /// Zstandard (RFC 8878): one frame written, any number read, with or without their size.
     enum Zstd {
-        static func compress(_ bytes: ByteSlice) throws(RecordError) -> ByteSlice {
+        /// - Parameter level: -131072 (fast) to 22 (small).
+        static func compress(
+            _ bytes: ByteSlice, level: Int32? = nil
+        ) throws(RecordError) -> ByteSlice {
             try ByteSlice(
                 filling: ZSTD_compressBound(bytes.count)
             ) { (output) throws(RecordError) in
                 let count = bytes.withUnsafeBytes {
                     ZSTD_compress(
                         output.baseAddress, output.count, $0.baseAddress, $0.count,
-                        ZSTD_CLEVEL_DEFAULT)
+                        level ?? ZSTD_CLEVEL_DEFAULT)
                 }
                 if ZSTD_isError(count) != 0 { throw failure(count) }
                 return count

@@ -244,7 +244,11 @@ struct TopicApiTests {
         #expect(inherited.configSource == 4)
         #expect(inherited.configType == 5)
         #expect(inherited.documentation?.isEmpty == false)
-        #expect(inherited.synonyms.map(\.name) == ["log.retention.hours", "retention.ms"])
+        #expect(inherited.synonyms.map(\.name) == ["log.retention.hours", "log.retention.hours"])
+        #expect(inherited.synonyms.map(\.value) == ["2", "168"])
+        #expect(inherited.synonyms.map(\.source) == [4, 5])
+        #expect(try config("segment.bytes").synonyms.map(\.name) == ["log.segment.bytes"])
+        #expect(try config("flush.ms").synonyms.map(\.name) == ["flush.ms"])
         func change(_ operation: Int8, _ name: String, _ value: String?) throws -> ErrorCode {
             var config = IncrementalAlterConfigsRequest.Config()
             config.name = name
@@ -270,6 +274,17 @@ struct TopicApiTests {
         #expect(try change(0, "retention.ms", "soon") == .invalidConfig)
         #expect(try change(1, "retention.ms", nil) == .none)
         #expect(try config("retention.ms").value == "7200000")
+        #expect(try change(0, "compression.gzip.level", "9") == .none)
+        #expect(try change(0, "compression.gzip.level", "0") == .invalidConfig)
+        // What kafka-reassign-partitions sets and clears.
+        for name in ["leader", "follower"].map({ $0 + ".replication.throttled.replicas" }) {
+            for value in ["0:1,1:1", "*", ""] {
+                #expect(try change(0, name, value) == .none)
+                #expect(try config(name).value == value)
+            }
+            #expect(try change(0, name, "0:one") == .invalidConfig)
+            #expect(try change(1, name, nil) == .none)
+        }
         // AlterConfigs replaces everything that was set.
         #expect(try change(0, "segment.ms", "60000") == .none)
         var resource = AlterConfigsRequest.Resource()

@@ -1,6 +1,6 @@
 internal import VarveWire
 
-/// UpdateFeatures (57): this broker has no features with levels, so none can be changed.
+/// UpdateFeatures (57): no feature can be changed while the broker runs, and it says how else.
 /// Source: KIP-584, KIP-778.
 enum UpdateFeaturesHandler: RequestHandler {
     typealias Request = UpdateFeaturesRequest
@@ -14,7 +14,11 @@ enum UpdateFeaturesHandler: RequestHandler {
             response.errorMessage = "no feature is named"
             return .now(response)
         }
-        func reason(_ feature: String) -> String { "there is no feature \(feature) here" }
+        func reason(_ feature: String) -> String {
+            feature == "transaction.version"
+                ? "\(feature) is what varve.transaction.version is set to at the broker's start"
+                : "there is no feature \(feature) here"
+        }
         // From version 2 on the first failure is the answer to all of them.
         guard context.version < 2 else {
             response.errorCode = .invalidUpdateVersion
