@@ -1,5 +1,5 @@
 """The Go clients behind the verbs of the tests: programs of ours (in go/) around sarama, kafka-go
-and franz-go, built on first use.
+and franz-go, built on first use; and KafkaJS, run by node.
 
 sarama is Debian's (golang-github-shopify-sarama-dev). The others are taken from GitHub by
 go/clients.sh, which Tools/test calls; VARVE_GO_CLIENTS names the directory.
@@ -57,6 +57,15 @@ def built(program):
     return _built[program]
 
 
+KAFKAJS = DIRECTORY / "github/src/github.com/tulios/kafkajs"
+
+
+def missing_kafkajs():
+    if shutil.which("node") is None:
+        return "node is not installed (Debian: nodejs)"
+    return None if KAFKAJS.is_dir() else "the sources of KafkaJS are not here (see go/clients.sh)"
+
+
 def client(name, program, *arguments, options=(), codecs=CODECS):
     return Program(
         name, lambda: [built(program), *arguments], options, codecs, MISSING[program])
@@ -79,4 +88,8 @@ CLIENTS = [
     client("kafka-go", "kafkago"),
     client("kafka-go-conn", "kafkago", options=["conn"]),
     client("franz-go", "franz"),
+    Program(
+        "kafkajs",
+        lambda: ["env", f"NODE_PATH={KAFKAJS.parent}", "node", HERE / "kafkajs/main.js"],
+        codecs=["none", "gzip"], missing=missing_kafkajs()),
 ]

@@ -81,25 +81,31 @@ def parse(output):
     return events
 
 
-# Debian's librdkafka through Debian's python3-confluent-kafka, both older than PyPI's.
+# Debian's own: librdkafka through python3-confluent-kafka, and kafka-python. Both are older than
+# PyPI's, and run by the Python that they are made for.
 
 DEBIAN_PYTHON = Path("/usr/bin/python3")
 
 
-def missing_librdkafka():
+def missing(module, package):
     if not DEBIAN_PYTHON.exists():
         return f"there is no {DEBIAN_PYTHON}"
     found = subprocess.run(
-        [DEBIAN_PYTHON, "-c", "import confluent_kafka; print(confluent_kafka.libversion()[0])"],
-        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""})
-    if found.returncode != 0:
-        return "Debian's python3-confluent-kafka is not installed"
-    return None
+        [DEBIAN_PYTHON, "-c", f"import {module}"], capture_output=True,
+        env={**os.environ, "PYTHONPATH": ""})
+    return None if found.returncode == 0 else f"Debian's {package} is not installed"
 
 
-LIBRDKAFKA = Program(
-    "librdkafka-debian", lambda: [DEBIAN_PYTHON, HERE / "debian_librdkafka.py"],
-    missing=missing_librdkafka())
-IDEMPOTENT_LIBRDKAFKA = Program(
-    "librdkafka-debian-idempotent", LIBRDKAFKA.start, ["idempotent"], ["none", "lz4"],
-    LIBRDKAFKA.missing)
+def debian(name, program, module, package, options=(), codecs=CODECS):
+    return Program(
+        name, lambda: [DEBIAN_PYTHON, HERE / program], options, codecs, missing(module, package))
+
+
+DEBIANS = [
+    debian("librdkafka-debian", "debian_librdkafka.py", "confluent_kafka",
+           "python3-confluent-kafka"),
+    debian("librdkafka-debian-idempotent", "debian_librdkafka.py", "confluent_kafka",
+           "python3-confluent-kafka", ["idempotent"], ["none", "lz4"]),
+    debian("kafka-python-debian", "debian_kafka_python.py",
+           "kafka, lz4.frame, snappy, zstandard", "python3-kafka (with lz4, snappy, zstandard)"),
+]

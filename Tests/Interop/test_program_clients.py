@@ -1,5 +1,6 @@
 """Clients that are programs of their own: the Go ones (sarama, which Filebeat, Burrow and Telegraf
-are built on, kafka-go and franz-go), and Debian's librdkafka, older than the one from PyPI."""
+are built on, kafka-go and franz-go), and Debian's librdkafka and kafka-python, older than those
+from PyPI."""
 import time
 
 import pytest
@@ -15,10 +16,12 @@ COUNT = 400
 
 
 CLIENTS = {client.name: client for client in [
-    *go_clients.CLIENTS, programs.LIBRDKAFKA, programs.IDEMPOTENT_LIBRDKAFKA]}
+    *go_clients.CLIENTS, *programs.DEBIANS]}
 WITH_CODECS = [(name, codec) for name, client in CLIENTS.items() for codec in client.codecs]
 # One of each program.
-MEMBERS = ["sarama-0.11", "sarama-2.2", "kafka-go", "franz-go", "librdkafka-debian"]
+MEMBERS = [
+    "sarama-0.11", "sarama-2.2", "kafka-go", "franz-go", "librdkafka-debian",
+    "kafka-python-debian", "kafkajs"]
 
 
 @pytest.fixture
@@ -30,13 +33,18 @@ def client(request):
 
 
 def contents(events, client):
-    """What must be the same; kafka-go makes no difference between nothing and null."""
+    """What must be the same: kafka-go makes no difference between nothing and null, and KafkaJS
+    puts headers of one name together."""
+    def ordered(headers):
+        return sorted(headers, key=lambda header: header[0]) if client.name == "kafkajs" \
+            else headers
+
     def content(value):
         return value or None if client.name.startswith("kafka-go") else value
 
     return [
         (content(event.key), content(event.value),
-         [(name, content(value)) for name, value in event.headers]) for event in events]
+         [(name, content(value)) for name, value in ordered(event.headers)]) for event in events]
 
 
 @pytest.mark.parametrize("client, codec", WITH_CODECS, indirect=["client"])
@@ -150,10 +158,12 @@ def test_a_group_of_go_and_of_librdkafka_members(group, client, assignor):
 
 
 @pytest.mark.parametrize(
-    "client", ["sarama-2.2", "kafka-go", "franz-go", "librdkafka-debian"], indirect=True)
+    "client",
+    ["sarama-2.2", "kafka-go", "franz-go", "librdkafka-debian", "kafka-python-debian", "kafkajs"],
+    indirect=True)
 def test_admin_clients(broker, topic, client):
     report = client.report("admin", broker.bootstrap, topic, topic + "-group")
-    if client.name != "librdkafka-debian":
+    if not client.name.endswith("debian"):
         assert report.pop("controller") == 1
     expected = {
         "sarama-2.2": {
@@ -180,6 +190,15 @@ def test_admin_clients(broker, topic, client):
             "brokers": 1, "again": "TOPIC_ALREADY_EXISTS", "partitions": 3,
             "config retention.ms": "120000", "group listed": "Stable", "committed": 7,
             "after 3500": 4, "watermarks": [0, 10], "there": False},
+        "kafka-python-debian": {
+            "version": "2.0.2", "brokers": 1, "again": "TopicAlreadyExistsError",
+            "partitions": 3, "config retention.ms": "120000", "committed": 7, "offsets": 7,
+            "after 3500": 4, "group": ["Stable", 1], "group listed": True,
+            "group deleted": "NoError", "there": False},
+        "kafkajs": {
+            "brokers": 1, "made": True, "again": False, "partitions": 3, "config": ["120000", 2],
+            "later": "4", "committed": "7", "listed": True, "state": "Empty",
+            "range": ["4", "10"], "deleted": 0, "there": False},
     }[client.name]
     if client.name == "kafka-go":
         assert report.pop("apis") >= 50
@@ -227,6 +246,13 @@ def test_older_librdkafka_writes_in_transactions(broker, topic, client):
     assert report["fenced"] is True
     read = client.read(broker.bootstrap, copy)
     assert [event.value for event in read] == [b"%d" % number for number in range(COUNT)]
+
+
+@pytest.mark.parametrize("client", ["kafkajs"], indirect=True)
+def test_kafkajs_writes_in_transactions(broker, topic, client):
+    create_topic(broker.bootstrap, topic, 1)
+    assert client.report("transaction", broker.bootstrap, topic, topic) == {"offset": "5"}
+    assert [event.value for event in client.read(broker.bootstrap, topic)] == [b"committed"]
 
 
 @pytest.mark.parametrize("client", ["kafka-go"], indirect=True)
