@@ -66,6 +66,7 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     package static let etimedout = ETIMEDOUT
     package static let econnreset = ECONNRESET
     package static let eagain = EAGAIN
+    package static let esrch = ESRCH
     package static let eaddrinuse = EADDRINUSE
     package static let eaddrnotavail = EADDRNOTAVAIL
     package static let fileTooBig = EFBIG

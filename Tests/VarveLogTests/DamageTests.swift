@@ -10,20 +10,8 @@ import VarveSimulation
     /// A log of three segments, closed cleanly, with producers in it.
     private func makeLog() throws -> (fixture: LogFixture, batches: [Int64: ByteSlice]) {
         var fixture = try LogFixture()
-        let log = try fixture.partition(["segment.bytes": "1024", "index.interval.bytes": "100"])
-        var batches: [Int64: ByteSlice] = [:]
-        for number in 0..<12 {
-            let batch = Batches.batch(
-                [[UInt8](repeating: UInt8(number), count: 150), [UInt8(number)]],
-                timestamp: fixture.now + Int64(number), producerID: 7, epoch: 0,
-                sequence: Int32(number * 2))
-            let result = try log.append(batch, now: fixture.now)
-            batches[result.baseOffset] = Batches.stamped(batch, at: result.baseOffset)
-            if number % 3 == 2 { fixture.directory.commitNow() }
-        }
-        fixture.directory.commitNow()
-        try fixture.directory.close(now: fixture.now)
-        fixture.disk.kill()
+        let batches = try fixture.appendFourToASegment(12)
+        try fixture.stop()
         return (fixture, batches)
     }
 

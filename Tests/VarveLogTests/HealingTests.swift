@@ -10,23 +10,12 @@ import VarveSimulation
     /// Three segments of four batches each (the last one active), everything durable and sealed.
     struct Damaged {
         var fixture: LogFixture
-        var batches: [Int64: ByteSlice] = [:]
+        var batches: [Int64: ByteSlice]
         static let batchBytes = 228
 
         init(seed: UInt64 = 1) throws {
             fixture = try LogFixture(seed: seed)
-            let log = try fixture.partition([
-                "segment.bytes": "1024", "index.interval.bytes": "100",
-            ])
-            for number in 0..<12 {
-                let batch = Batches.batch(
-                    [[UInt8](repeating: UInt8(number), count: 150), [UInt8(number)]],
-                    timestamp: fixture.now + Int64(number), producerID: 7, epoch: 0,
-                    sequence: Int32(number * 2))
-                let result = try log.append(batch, now: fixture.now)
-                batches[result.baseOffset] = Batches.stamped(batch, at: result.baseOffset)
-                if number % 3 == 2 { fixture.directory.commitNow() }
-            }
+            batches = try fixture.appendFourToASegment(12)
             fixture.directory.tick(now: fixture.now + 31_000)
             fixture.directory.commitNow()
         }

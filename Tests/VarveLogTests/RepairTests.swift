@@ -8,16 +8,7 @@ import VarveSimulation
 @Suite struct RepairTests {
     private func makeLog() throws -> LogFixture {
         var fixture = try LogFixture()
-        let log = try fixture.partition(["segment.bytes": "1024", "index.interval.bytes": "100"])
-        for number in 0..<14 {
-            let batch = Batches.batch(
-                [[UInt8](repeating: UInt8(number), count: 150), [UInt8(number)]],
-                timestamp: fixture.now + Int64(number), producerID: 7, epoch: 0,
-                sequence: Int32(number * 2))
-            _ = try log.append(batch, now: fixture.now)
-            if number % 3 == 2 { fixture.directory.commitNow() }
-        }
-        fixture.directory.commitNow()
+        try fixture.appendFourToASegment(14)
         return fixture
     }
 

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import VarvePlatform
 import VarveSimulation
@@ -52,6 +53,85 @@ import VarveSimulation
         #expect(throws: LogError.self) { try file.read() }
         write(good)
         #expect(try file.read()?.string == "{\"a\": 1}\n")
+    }
+
+    /// Whichever operation fails, the caller hears of it and the file holds one of the two contents.
+    @Test func everyFailureIsToldAndLeavesOldOrNew() throws {
+        let directory = try open()
+        let file = directory.stateFile("things")
+        try file.replace(with: ByteSlice("old"))
+        /// Runs `body` with its first operation failing, its second, and so on until none does.
+        func failing(_ body: () throws -> Void) -> Int {
+            for operation in 0... {
+                let met = disk.faultsMet
+                disk.fail(.init(operation: disk.operationCount + operation, errno: SystemError.eio))
+                let hasThrown = (try? body()) == nil
+                disk.fail(nil)
+                if disk.faultsMet == met { return operation }
+                #expect(hasThrown, "operation \(operation)")
+            }
+            return 0
+        }
+        let reads = failing {
+            let content = try file.read()
+            #expect(content?.string == "old")
+        }
+        #expect(reads > 1)
+        let steps = failing {
+            do {
+                try file.replace(with: ByteSlice("new"))
+            } catch {
+                disk.fail(nil)
+                let content = try file.read()?.string
+                #expect(content == "old" || content == "new")
+                throw error
+            }
+        }
+        #expect(steps > 3)
+        #expect(try file.read()?.string == "new")
+        let moves = failing {
+            do {
+                _ = try file.setAside(now: 5)
+            } catch {
+                disk.fail(nil)
+                // Still there, or in quarantine, or in both: never in neither.
+                let aside = disk.contents("/data/quarantine/things-5")?.suffix(3)
+                let content = try file.read()?.string
+                #expect(content == "new" || aside.map(Array.init) == Array("new".utf8))
+                if content == nil { try file.replace(with: ByteSlice("new")) }
+                throw error
+            }
+        }
+        #expect(moves > 5)
+    }
+
+    @Test func theSpaceOfTheFileSystemIsTold() throws {
+        let directory = try open()
+        #expect(directory.space == nil, "a simulated disk has no size")
+        let real = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
+        try FileManager.default.createDirectory(atPath: real, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: real) }
+        let posix = try DataDirectory.open(
+            path: real, disk: PosixDisk(), options: DataDirectoryOptions(commit: .manual), now: 0,
+            logger: nil)
+        let space = try #require(posix.space)
+        #expect(space.free > 0 && space.free <= space.total)
+        try FileManager.default.removeItem(atPath: real)
+        #expect(posix.space == nil, "nobody can tell")
+    }
+
+    @Test func valuesOfTheWrongKindAreRefusedByName() {
+        for (name, value, reason) in [
+            ("min.cleanable.dirty.ratio", "1.5", "0 to 1"),
+            ("min.cleanable.dirty.ratio", "half", "0 to 1"), ("preallocate", "1", "true or false"),
+            ("segment.bytes", "1 GB", "whole number"), ("segment.bytes", "1", "1024 to"),
+            ("compression.type", "rar", "one of"), ("cleanup.policy", "delete,delete", "list of"),
+        ] {
+            let error = #expect(throws: LogError.self) {
+                try TopicConfiguration(overrides: [name: value])
+            }
+            #expect("\(error!)".contains(name) && "\(error!)".contains(reason), "\(error!)")
+        }
     }
 
     @Test func whatIsSetAsideIsKept() throws {

@@ -11,14 +11,8 @@ import VarveSimulation
         _ = try fixture.partition()
         try fixture.append(["one", "two"])
         fixture.directory.commitNow()
-        try fixture.directory.close(now: fixture.now)
-        fixture.disk.kill()
+        try fixture.stop()
         return fixture
-    }
-
-    private func verify(_ fixture: LogFixture) throws -> VerificationReport {
-        var verification = Verification(path: "/data", disk: fixture.disk, options: .init())
-        return try verification.run()
     }
 
     private func write(_ text: String, to path: String, _ fixture: LogFixture) throws {
@@ -41,7 +35,7 @@ import VarveSimulation
         for (text, reason) in [("{}", "no format"), ("{\"format\": 1}", "no clusterId or nodeId")] {
             var fixture = try stopped()
             fixture.disk.setContents("/data/meta.json", Array(text.utf8))
-            let findings = try verify(fixture).findings
+            let findings = try fixture.verify().findings
             #expect(findings.map(\.kind) == [.metaDamaged])
             #expect(findings.first?.detail.contains(reason) == true, "\(findings)")
             #expect(throws: LogError.self) { try fixture.reopen() }
@@ -58,7 +52,7 @@ import VarveSimulation
                 {"id": "AAAAAAAAAAAAAAAAAAAAAA", "partitions": 1,
                  "configuration": {"retention.ms": 5}}
                 """.utf8))
-        let findings = try verify(fixture).findings
+        let findings = try fixture.verify().findings
         #expect(findings.map(\.kind) == [.topicDamaged])
         #expect(findings.first?.detail.contains("retention.ms is not a string") == true)
     }
@@ -69,7 +63,7 @@ import VarveSimulation
         try write("hello", to: "/data/topics/readme", fixture)
         try fixture.disk.createDirectory("/data/topics/events/7")
         try write("{", to: "/data/quarantine/events.topic.json", fixture)
-        let report = try verify(fixture)
+        let report = try fixture.verify()
         #expect(report.isClean, "\(report.findings)")
         #expect(
             report.notes.sorted() == [
@@ -84,7 +78,7 @@ import VarveSimulation
         try write("{\"kind\": ", to: "/data/quarantine/a.json", fixture)
         // One that says nothing of a copy has none that could be missing.
         try write("{\"topic\": \"events\"}", to: "/data/quarantine/b.json", fixture)
-        let report = try verify(fixture)
+        let report = try fixture.verify()
         #expect(report.findings.map(\.kind) == [.quarantineDamaged])
         #expect(report.findings.first?.path == "/data/quarantine/a.json")
         #expect(report.quarantine.map(\.path) == ["/data/quarantine/b.json"])
@@ -98,9 +92,8 @@ import VarveSimulation
         fixture.disk.setContents(path, bytes)
         try fixture.reopen()
         _ = try fixture.log.reopen(now: fixture.now, readsEverything: true)
-        try fixture.directory.close(now: fixture.now)
-        fixture.disk.kill()
-        let piece = try #require(try verify(fixture).quarantine.first)
+        try fixture.stop()
+        let piece = try #require(try fixture.verify().quarantine.first)
         #expect(
             piece.text == "corruption  events-0, \(bytes.count) bytes of \(path) position 0, "
                 + "offsets from 0 to before 2, found 2026-01-01T00:00:00.000Z; kept in "
@@ -122,7 +115,7 @@ import VarveSimulation
         let checksum = bytes[21...].withUnsafeBytes { CRC32C.checksum($0) }
         withUnsafeBytes(of: checksum.bigEndian) { bytes.replaceSubrange(17..<21, with: $0) }
         fixture.disk.setContents(path, bytes)
-        let findings = try verify(fixture).findings
+        let findings = try fixture.verify().findings
         #expect(findings.map(\.kind) == [.recordsDamaged])
         #expect(findings.first?.detail == "record 1 has offset delta 0 after 0")
     }
@@ -133,7 +126,7 @@ import VarveSimulation
         let fixture = try stopped()
         let disk = fixture.disk
         let before = disk.operationCount
-        #expect(try verify(fixture).isClean)
+        #expect(try fixture.verify().isClean)
         let operations = disk.operationCount - before
         for isRunning in [true, false] {
             var met = 0

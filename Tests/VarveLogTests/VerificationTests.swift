@@ -6,218 +6,43 @@ import VarveSimulation
 
 /// Every kind of damage in every kind of file is found, as one finding and nothing else.
 @Suite struct VerificationTests {
-    /// Three segments with indexes, producers and a piece in the quarantine, cleanly stopped.
-    private func makeLog() throws -> LogFixture {
-        var fixture = try LogFixture()
-        let log = try fixture.partition(["segment.bytes": "1024", "index.interval.bytes": "100"])
-        for number in 0..<12 {
-            let batch = Batches.batch(
-                [[UInt8](repeating: UInt8(number), count: 150), [UInt8(number)]],
-                timestamp: fixture.now + Int64(number), producerID: 7, epoch: 0,
-                sequence: Int32(number * 2))
-            _ = try log.append(batch, now: fixture.now)
-            if number % 3 == 2 { fixture.directory.commitNow() }
-        }
-        fixture.directory.commitNow()
-        _ = try fixture.directory.nextProducerID()
-        try fixture.directory.close(now: fixture.now)
-        fixture.disk.kill()
-        return fixture
-    }
-
-    private func verify(
-        _ disk: SimulatedDisk, _ change: (inout Verification.Options) -> Void = { _ in }
-    ) throws -> VerificationReport {
-        var options = Verification.Options()
-        change(&options)
-        var verification = Verification(path: "/data", disk: disk, options: options)
-        return try verification.run()
-    }
-
-    private let partition = "/data/topics/events/0/"
-
     @Test func aCleanDirectoryHasNoFindings() throws {
-        let fixture = try makeLog()
-        let report = try verify(fixture.disk)
+        let fixture = try LogFixture.verified()
+        let report = try fixture.verify()
         #expect(report.findings.isEmpty && report.notices.isEmpty && report.notes.isEmpty)
         #expect(report.topicCount == 1 && report.partitionCount == 1 && report.segmentCount == 3)
         #expect(report.batchCount == 12 && report.recordCount == 24)
-        var running = try verify(fixture.disk) { $0.isRunning = true }
+        var running = try fixture.verify { $0.isRunning = true }
         #expect(running.isClean)
-        running = try verify(fixture.disk) { $0.topic = "events" }
+        running = try fixture.verify { $0.topic = "events" }
         #expect(running.isClean && running.batchCount == 12)
         #expect(throws: LogError.unknownTopic("none")) {
-            _ = try verify(fixture.disk) { $0.topic = "none" }
+            _ = try fixture.verify { $0.topic = "none" }
         }
     }
 
     @Test func aVerificationChangesNothing() throws {
-        let fixture = try makeLog()
+        let fixture = try LogFixture.verified()
         let before = fixture.disk.allFiles.map { ($0, fixture.disk.contents($0)!) }
         let kinds: [SimulatedDisk.Kind] = [.write, .truncate, .sync, .syncDirectory, .name]
         let counts = kinds.map { fixture.disk.count(of: $0) }
-        _ = try verify(fixture.disk) { $0.dropsCache = true }
+        _ = try fixture.verify { $0.dropsCache = true }
         #expect(kinds.map { fixture.disk.count(of: $0) } == counts)
         let after = fixture.disk.allFiles.map { ($0, fixture.disk.contents($0)!) }
         #expect(before.map(\.0) == after.map(\.0) && before.map(\.1) == after.map(\.1))
     }
 
-    private struct Damage {
-        let path: String
-        let what: String
-        let expected: Finding.Kind?
-        let change: (inout [UInt8]) -> Bool
-    }
-
-    /// Runs one damage on a fresh log; `change` returns false to remove the file.
-    private func expect(_ damage: Damage) throws {
-        for isRunning in [false, true] {
-            let fixture = try makeLog()
-            var bytes = try #require(fixture.disk.contents(damage.path), "\(damage.path)")
-            if damage.change(&bytes) {
-                fixture.disk.setContents(damage.path, bytes)
-            } else {
-                fixture.disk.erase(damage.path)
-            }
-            let report = try verify(fixture.disk) { $0.isRunning = isRunning }
-            #expect(
-                report.findings.map(\.kind) == (damage.expected.map { [$0] } ?? []),
-                """
-                \(damage.path) \(damage.what), \(isRunning ? "running" : "stopped"):
-                \(report.findings)
-                """)
-            #expect(report.notices.isEmpty)
-            guard let finding = report.findings.first else { continue }
-            #expect(!finding.detail.isEmpty && !finding.kind.meaning.isEmpty)
-            if finding.kind != .segmentMissing, finding.kind != .producersMissing {
-                #expect(finding.path == damage.path)
-            }
-        }
-    }
-
-    /// Each way to damage a file, and the finding it must give.
-    private func damages(
-        of path: String, missing: Finding.Kind?, wrong: Finding.Kind
-    ) -> [Damage] {
-        [
-            Damage(path: path, what: "removed", expected: missing) { _ in false },
-            Damage(path: path, what: "emptied", expected: wrong) { $0 = []; return true },
-            Damage(path: path, what: "zeroed", expected: wrong) { bytes in
-                bytes = [UInt8](repeating: 0, count: bytes.count)
-                return true
-            },
-            Damage(path: path, what: "filled", expected: wrong) { bytes in
-                bytes = [UInt8](repeating: 0xFF, count: bytes.count)
-                return true
-            },
-            Damage(path: path, what: "one bit flipped", expected: wrong) { bytes in
-                bytes[bytes.count / 2] ^= 1
-                return true
-            },
-            Damage(path: path, what: "cut", expected: wrong) { bytes in
-                bytes.removeLast(3)
-                return true
-            },
-        ]
-    }
-
-    @Test func everyDamageOfAHelperFileIsItsFinding() throws {
-        let fixture = try makeLog()
-        var table: [Damage] = []
-        for base: Int64 in [0, 8] {
-            table += damages(
-                of: fixture.path(base, "seal"), missing: .sealMissing, wrong: .sealDamaged)
-            table += damages(
-                of: fixture.path(base, "index"), missing: .indexDamaged, wrong: .indexDamaged)
-            table += damages(
-                of: fixture.path(base, "timeindex"), missing: .timeIndexDamaged,
-                wrong: .timeIndexDamaged)
-        }
-        table += damages(
-            of: fixture.path(16, "index"), missing: .indexDamaged, wrong: .indexDamaged)
-        for offset: Int64 in [8, 16, 24] {
-            table += damages(
-                of: fixture.path(offset, "producers"), missing: .producersMissing,
-                wrong: .producersDamaged)
-        }
-        for damage in table { try expect(damage) }
-    }
-
-    @Test func everyDamageOfTheDirectorysFilesIsItsFinding() throws {
-        var table = damages(of: "/data/meta.json", missing: .metaDamaged, wrong: .metaDamaged)
-        // A bit in the middle of the text may leave it right: the cluster id is any 22 characters.
-        table.removeAll { $0.what == "one bit flipped" || $0.what == "cut" }
-        let topic = "/data/topics/events/topic.json"
-        table += damages(of: topic, missing: .topicDamaged, wrong: .topicDamaged).filter {
-            $0.what != "one bit flipped"
-        }
-        table.append(
-            Damage(path: topic, what: "unknown setting", expected: .topicConfigurationUnknown) {
-                // As a newer version would write it, with a right checksum or none.
-                let text = String(decoding: $0, as: UTF8.self)
-                    .replacing("index.interval.bytes", with: "index.interval.bites")
-                let lines = text.split(separator: "\n").filter { !$0.contains("crc32c") }
-                $0 = Array(lines.joined(separator: "\n").replacing("},\n}", with: "}\n}").utf8)
-                return true
-            })
-        table.append(
-            Damage(path: "/data/meta.json", what: "newer format", expected: .metaDamaged) {
-                $0 = Array(
-                    String(decoding: $0, as: UTF8.self)
-                        .replacing("\"format\": 1", with: "\"format\": 9").utf8)
-                return true
-            })
-        table += damages(
-            of: "/data/producer-ids", missing: nil, wrong: .producerIDsDamaged
-        ).filter { $0.what == "emptied" || $0.what == "filled" || $0.what == "removed" }
-        for damage in table { try expect(damage) }
-    }
-
-    @Test func everyDamageOfTheMarkIsItsFinding() throws {
-        let path = partition + "durable"
-        var table = [
-            Damage(path: path, what: "removed", expected: .markMissing) { _ in false }
-        ]
-        for slot in 0..<2 {
-            for position in [0, 9, 17, 30, 41, 100, 143, 146] {
-                table.append(
-                    Damage(
-                        path: path, what: "slot \(slot) byte \(position) flipped",
-                        expected: .markDamaged
-                    ) { bytes in
-                        bytes[slot * 512 + position] ^= 4
-                        return true
-                    })
-            }
-            table.append(
-                Damage(path: path, what: "slot \(slot) zeroed", expected: .markDamaged) { bytes in
-                    for index in 0..<512 { bytes[slot * 512 + index] = 0 }
-                    return true
-                })
-        }
-        table.append(
-            Damage(path: path, what: "cut after slot 0", expected: .markDamaged) { bytes in
-                bytes.removeLast(512)
-                return true
-            })
-        for damage in table {
-            // With the newer slot gone the older mark counts, and what lies behind it is not
-            // held against anything.
-            try expect(damage)
-        }
-    }
-
     @Test func everyFlippedBitOfASegmentIsOneFindingThatCoversIt() throws {
-        let original = try makeLog()
+        let original = try LogFixture.verified()
         for base: Int64 in [0, 8, 16] {
             let path = original.path(base, "log")
             let good = original.disk.contents(path)!
             for position in stride(from: 0, to: good.count, by: 5) {
-                let fixture = try makeLog()
+                let fixture = try LogFixture.verified()
                 var bad = good
                 bad[position] ^= UInt8(1 << (position % 8))
                 fixture.disk.setContents(path, bad)
-                let report = try verify(fixture.disk) { $0.isRunning = position % 2 == 0 }
+                let report = try fixture.verify { $0.isRunning = position % 2 == 0 }
                 #expect(
                     report.findings.count == 1, "\(base) \(position): \(report.findings)")
                 guard let finding = report.findings.first else { continue }
@@ -243,15 +68,15 @@ import VarveSimulation
     }
 
     @Test func everyTruncationIsOneFinding() throws {
-        let original = try makeLog()
+        let original = try LogFixture.verified()
         for base: Int64 in [0, 8, 16] {
             let path = original.path(base, "log")
             let good = original.disk.contents(path)!
             for size in stride(from: 0, to: good.count, by: 23) {
                 for isRunning in [false, true] {
-                    let fixture = try makeLog()
+                    let fixture = try LogFixture.verified()
                     fixture.disk.setContents(path, Array(good[..<size]))
-                    let report = try verify(fixture.disk) { $0.isRunning = isRunning }
+                    let report = try fixture.verify { $0.isRunning = isRunning }
                     #expect(
                         report.findings.map(\.kind) == [.segmentTruncated],
                         "\(base) to \(size): \(report.findings)")
@@ -260,9 +85,9 @@ import VarveSimulation
                     #expect(report.findings.first?.nextOffset == base + 8)
                 }
             }
-            let fixture = try makeLog()
+            let fixture = try LogFixture.verified()
             fixture.disk.setContents(path, good + [UInt8](repeating: 7, count: 100))
-            let report = try verify(fixture.disk)
+            let report = try fixture.verify()
             if base == 16 {
                 // Behind the mark: what an unclean stop leaves.
                 #expect(report.isClean && report.notices.map(\.kind) == [.tornTail])
@@ -279,10 +104,10 @@ import VarveSimulation
             ("index", 0, .indexDamaged), ("timeindex", 7, .timeIndexDamaged),
             ("timeindex", 11, .timeIndexDamaged), ("timeindex", 0, .timeIndexDamaged),
         ] {
-            let fixture = try makeLog()
+            let fixture = try LogFixture.verified()
             fixture.forge(suffix, byte: byte)
             for isRunning in [false, true] {
-                let report = try verify(fixture.disk) { $0.isRunning = isRunning }
+                let report = try fixture.verify { $0.isRunning = isRunning }
                 #expect(report.findings.map(\.kind) == [kind], "\(suffix) byte \(byte)")
                 // An entry that is far too high is told by the one behind it.
                 #expect(byte == 0 || report.findings.first?.position == 0)
@@ -293,12 +118,12 @@ import VarveSimulation
     @Test func aMissingSegmentIsFoundByItsNeighbours() throws {
         for base: Int64 in [0, 8, 16] {
             for isRunning in [false, true] {
-                let fixture = try makeLog()
+                let fixture = try LogFixture.verified()
                 for kind in ["log", "index", "timeindex", "seal", "producers"] {
                     let path = fixture.path(base, kind)
                     if fixture.disk.contents(path) != nil { fixture.disk.erase(path) }
                 }
-                let report = try verify(fixture.disk) { $0.isRunning = isRunning }
+                let report = try fixture.verify { $0.isRunning = isRunning }
                 #expect(
                     report.findings.contains { $0.kind == .segmentMissing },
                     "\(base): \(report.findings)")
@@ -310,7 +135,7 @@ import VarveSimulation
     }
 
     @Test func swappedAndDoubledBatchesAreFound() throws {
-        let original = try makeLog()
+        let original = try LogFixture.verified()
         let path = original.path(8, "log")
         let good = original.disk.contents(path)!
         let size = 228
@@ -321,7 +146,7 @@ import VarveSimulation
         doubled.replaceSubrange(size..<2 * size, with: good[0..<size])
         for bad in [swapped, doubled] {
             original.disk.setContents(path, bad)
-            let report = try verify(original.disk)
+            let report = try original.verify()
             #expect(report.findings.count >= 1)
             #expect(report.findings.allSatisfy { $0.path == path })
         }
@@ -345,10 +170,10 @@ import VarveSimulation
         try fixture.append(["good too"])
         fixture.directory.commitNow()
         try fixture.directory.close(now: fixture.now)
-        let report = try verify(fixture.disk)
+        let report = try fixture.verify()
         #expect(report.findings.map(\.kind) == [.recordsDamaged])
         #expect(report.findings.first?.firstOffset == 1 && report.findings.first?.nextOffset == 3)
-        #expect(try verify(fixture.disk) { $0.readsRecords = false }.isClean)
+        #expect(try fixture.verify { $0.readsRecords = false }.isClean)
     }
 
     @Test(arguments: CompressionCodec.allCases)
@@ -363,7 +188,7 @@ import VarveSimulation
         }
         fixture.directory.commitNow()
         try fixture.directory.close(now: fixture.now)
-        let report = try verify(fixture.disk)
+        let report = try fixture.verify()
         #expect(report.isClean && report.batchCount == 5 && report.recordCount == 15)
     }
 
@@ -386,7 +211,7 @@ import VarveSimulation
         }
         let good = try aborted()
         let path = good.path(0, "txnindex")
-        #expect(try verify(good.disk).isClean)
+        #expect(try good.verify().isClean)
         let bytes = try #require(good.disk.contents(path))
         #expect(bytes.count == 68)
         let dump = try LogDumpTests.lines(good.disk, [path])
@@ -408,7 +233,7 @@ import VarveSimulation
             if change > 0 { fixture.disk.setContents(path, bad) }
             if change == 4 { fixture.vouch(forTransactions: bad) }
             for isRunning in [false, true] {
-                let report = try verify(fixture.disk) { $0.isRunning = isRunning }
+                let report = try fixture.verify { $0.isRunning = isRunning }
                 #expect(report.findings.map(\.kind) == [.transactionIndexDamaged])
             }
         }
@@ -427,20 +252,20 @@ import VarveSimulation
         var bytes = fixture.disk.contents(path)!
         bytes[bytes.count - 40] ^= 1
         fixture.disk.setContents(path, bytes)
-        let running = try verify(fixture.disk) { $0.isRunning = true }
+        let running = try fixture.verify { $0.isRunning = true }
         #expect(running.isClean && running.notices.isEmpty)
-        let stopped = try verify(fixture.disk)
+        let stopped = try fixture.verify()
         #expect(stopped.isClean && stopped.notices.map(\.kind) == [.tornTail])
         // Below the mark it is damage, also while the broker runs.
         bytes[30] ^= 1
         fixture.disk.setContents(path, bytes)
         #expect(
-            try verify(fixture.disk) { $0.isRunning = true }.findings.map(\.kind)
+            try fixture.verify { $0.isRunning = true }.findings.map(\.kind)
                 == [.batchDamaged])
     }
 
     @Test func whatWasSetAsideIsListedAndItsCopyVerified() throws {
-        var fixture = try makeLog()
+        var fixture = try LogFixture.verified()
         let path = fixture.path(8, "log")
         var bytes = fixture.disk.contents(path)!
         bytes[300] ^= 1
@@ -450,21 +275,21 @@ import VarveSimulation
         fixture.directory.commitNow()
         try fixture.directory.close(now: fixture.now)
         fixture.disk.kill()
-        let report = try verify(fixture.disk)
+        let report = try fixture.verify()
         #expect(report.isClean, "\(report.findings)")
         #expect(report.quarantine.count == 1)
         #expect(report.quarantine.first?.members["kind"]?.string == "corruption")
         let copy = try #require(fixture.disk.allFiles.first { $0.hasSuffix(".bytes") })
         fixture.disk.setContents(copy, [1, 2, 3])
-        #expect(try verify(fixture.disk).findings.map(\.kind) == [.quarantineDamaged])
+        #expect(try fixture.verify().findings.map(\.kind) == [.quarantineDamaged])
         fixture.disk.erase(copy)
-        #expect(try verify(fixture.disk).findings.map(\.kind) == [.quarantineDamaged])
+        #expect(try fixture.verify().findings.map(\.kind) == [.quarantineDamaged])
     }
 
     @Test func aDiskThatDoesNotReadIsAFindingAndTheRestIsRead() throws {
-        let fixture = try makeLog()
+        let fixture = try LogFixture.verified()
         let first = fixture.disk.operationCount
-        _ = try verify(fixture.disk)
+        _ = try fixture.verify()
         let count = fixture.disk.operationCount - first
         var unreadable = 0
         for number in 0..<count {
@@ -472,7 +297,7 @@ import VarveSimulation
                 SimulatedDisk.Fault(
                     operation: fixture.disk.operationCount + number, errno: SystemError.eio))
             do {
-                let report = try verify(fixture.disk)
+                let report = try fixture.verify()
                 #expect(!report.isClean, "operation \(number)")
                 if report.findings.contains(where: { $0.kind == .unreadable }) { unreadable += 1 }
             } catch {
@@ -486,12 +311,12 @@ import VarveSimulation
     }
 
     @Test func jsonSaysEverythingThatTheTextSays() throws {
-        let fixture = try makeLog()
+        let fixture = try LogFixture.verified()
         let path = fixture.path(8, "log")
         var bytes = fixture.disk.contents(path)!
         bytes[300] ^= 1
         fixture.disk.setContents(path, bytes)
-        let report = try verify(fixture.disk)
+        let report = try fixture.verify()
         let json = try JSON(parsing: report.json.text(indent: true))
         #expect(json["clean"]?.bool == false)
         let finding = try #require(json["findings"]?.array?.first)
@@ -503,45 +328,5 @@ import VarveSimulation
             report.findings.first.map { "\($0)" }
                 == "batch-damaged  \(path) position 228, 228 bytes, offsets 10 to 11: "
                 + "no valid batch stands here")
-    }
-}
-
-extension LogFixture {
-    /// Makes the mark say of the .txnindex file that it should be as it is.
-    func vouch(forTransactions bytes: [UInt8]) {
-        let mark = "/data/topics/events/0/durable"
-        var slots = disk.contents(mark)!
-        for slot in [0, 512] where slots[slot] != 0 {
-            // See DurableMark and SegmentSummary.
-            for (position, checked) in [(120, bytes[...]), (144, nil)] as [(Int, ArraySlice?)] {
-                let sum = (checked ?? slots[slot..<slot + 144]).withUnsafeBytes {
-                    CRC32C.checksum($0)
-                }
-                withUnsafeBytes(of: sum.bigEndian) {
-                    slots.replaceSubrange(slot + position..<slot + position + 4, with: $0)
-                }
-            }
-        }
-        disk.setContents(mark, slots)
-    }
-
-    /// Changes one byte of an index and makes checksums and seal right again: what a broker with
-    /// a mistake in it would write.
-    func forge(_ suffix: String, byte: Int) {
-        let file = path(8, suffix)
-        var bytes = disk.contents(file)!
-        bytes[byte] ^= 1
-        disk.setContents(file, bytes)
-        let sealPath = path(8, "seal")
-        var seal = disk.contents(sealPath)!
-        func store(_ checksum: UInt32, at position: Int) {
-            withUnsafeBytes(of: checksum.bigEndian) {
-                seal.replaceSubrange(position..<position + 4, with: $0)
-            }
-        }
-        // Behind eight bytes of magic, see SegmentSummary.
-        store(bytes.withUnsafeBytes { CRC32C.checksum($0) }, at: 8 + (suffix == "index" ? 60 : 68))
-        store(seal.dropLast(4).withUnsafeBytes { CRC32C.checksum($0) }, at: seal.count - 4)
-        disk.setContents(sealPath, seal)
     }
 }

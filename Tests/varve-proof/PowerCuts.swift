@@ -71,6 +71,7 @@ struct PowerCuts: Sendable {
         // The kernel's shutdown is not quite a power cut: a sync that is under way can return
         // success without having synced. Nobody may hear of that success, as after a real one.
         try Self.stop(child)
+        let said = try Self.size(of: place.ledger)
         guard varve_shut_down_file_system(place.mount) == 0 else {
             child.send(ProcessControl.kill)
             _ = child.wait()
@@ -78,6 +79,10 @@ struct PowerCuts: Sendable {
         }
         child.send(ProcessControl.kill)
         _ = child.wait()
+        guard try Self.size(of: place.ledger) == said else {
+            throw SystemError(
+                call: "kill(SIGSTOP) (it went on)", errno: 0, subject: "\(child.identifier)")
+        }
         try Self.command(["umount", place.mount])
         try Self.command(["mount", place.device, place.mount])
         result.count += 1
@@ -89,27 +94,47 @@ struct PowerCuts: Sendable {
         }
     }
 
+    private static func size(of path: String) throws(SystemError) -> Int64 {
+        try PosixDisk().open(path, .read).size()
+    }
+
     /// Stops a process at once: what it has not said by now it never says. A thread inside a system
     /// call ends that and gets no further.
     private static func stop(_ child: ChildProcess) throws(SystemError) {
         child.send(ProcessControl.stop)
+        for _ in 0..<10_000 {
+            let states = try threadStates(of: child)
+            // The kernel gives the signal to one thread, which passes it on when it comes out of
+            // its system call: as long as nobody has stopped, the others do not know of it, and
+            // may go on when the disk lets them.
+            let hasBegun = states.isEmpty || states.contains { "TtZX".contains($0) }
+            if hasBegun, states.allSatisfy({ "TtDZX".contains($0) }) { return }
+            pause(milliseconds: 1)
+        }
+        throw SystemError(call: "kill(SIGSTOP)", errno: 0, subject: "\(child.identifier)")
+    }
+
+    /// What the process's threads are doing, in the letters of proc_pid_stat(5).
+    private static func threadStates(of child: ChildProcess) throws(SystemError) -> [Character] {
         let disk = PosixDisk()
         let tasks = "/proc/\(child.identifier)/task"
-        for _ in 0..<1000 {
-            var isStopped = true
-            for task in try disk.list(tasks) {
+        var states: [Character] = []
+        for task in try disk.list(tasks) {
+            do throws(SystemError) {
                 let file = try disk.open("\(tasks)/\(task)/stat", .read)
                 let stat = try ByteSlice(filling: 512) { (buffer) throws(SystemError) in
                     try file.read(into: buffer, at: 0)
                 }.string
-                // The state stands behind the name, which is in parentheses (proc(5)).
-                let state = stat.split(separator: ")").last?.dropFirst().first ?? "Z"
-                if !"TtDZX".contains(state) { isStopped = false }
+                // The state stands behind the name, which is in parentheses.
+                states.append(stat.split(separator: ")").last?.dropFirst().first ?? "Z")
+            } catch {
+                // It has ended since.
+                guard error.errno == SystemError.enoent || error.errno == SystemError.esrch else {
+                    throw error
+                }
             }
-            if isStopped { return }
-            pause(milliseconds: 1)
         }
-        throw SystemError(call: "kill(SIGSTOP)", errno: 0, subject: tasks)
+        return states
     }
 
     /// Runs a command of util-linux; a file system that is busy for a moment is waited for.

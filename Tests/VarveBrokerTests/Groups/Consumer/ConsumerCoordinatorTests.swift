@@ -97,6 +97,23 @@ import VarveWire
         #expect(try group(fixture).state == .stable)
     }
 
+    @Test func whatWasGivenUpIsNotCommittedLate() throws {
+        let fixture = try CoordinatorFixture()
+        _ = try beat(fixture, "a", 0)
+        _ = try beat(fixture, "b", 0)
+        let kept = try #require(try beat(fixture, "a", 1).assignment)
+        _ = try beat(fixture, "c", 0)
+        // It gave up what b waits for, and owes c something by now: its epoch moves all the same.
+        let next = try beat(fixture, "a", 1) { $0.owned = kept }
+        #expect(next.epoch == 2)
+        let fewer = try #require(next.assignment)
+        #expect(fewer.isStrictSubset(of: kept))
+        #expect(try group(fixture).members["a"]?.state == .revoking)
+        #expect(fixture.commit(by: ("a", 1)).value == .staleMemberEpoch)
+        #expect(fixture.commit(by: ("a", 2)).value == ErrorCode.none)
+        #expect(try beat(fixture, "a", 2) { $0.owned = fewer }.epoch == 3)
+    }
+
     @Test func aRestartGoesOnWhereItWas() throws {
         let fixture = try CoordinatorFixture()
         let mine = try beat(fixture, "a", 0)
