@@ -180,7 +180,7 @@ def test_broker_settings_are_changed_while_it_runs(make_broker, topic):
         assert not shown("num.partitions").is_read_only
         inherited = shown("retention.ms", ResourceType.TOPIC, topic)
         assert inherited.value == "3600000"
-        assert list(inherited.synonyms) == ["log.retention.ms", "retention.ms"]
+        assert list(inherited.synonyms) == ["log.retention.ms", "log.retention.hours"]
         broker.restart()
     change("num.partitions", None, AlterConfigOpType.DELETE)
     assert shown("num.partitions").is_default
