@@ -18,15 +18,31 @@ DEBIAN = Path("/usr/share/gocode")
 BUILD_SECONDS = 300
 
 
+# What a newer sarama imports by names that Debian has other ones for, and that it is imported by.
+NEWER = {
+    "github.com/Shopify/sarama": DIRECTORY / "github/src/github.com/IBM/sarama",
+    "github.com/eapache/queue": DEBIAN / "src/gopkg.in/eapache/queue.v1",
+    "github.com/eapache/go-resiliency": DEBIAN / "src/gopkg.in/eapache/go-resiliency.v1",
+}
+
+
+def link(path, target):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.resolve() != target.resolve():
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+
+
 def environment(program):
-    """Our programs, and what they import: first from GitHub, except sarama, then from Debian."""
-    own = DIRECTORY / "own"
-    link = own / "src" / "varve"
-    link.parent.mkdir(parents=True, exist_ok=True)
-    if link.resolve() != HERE / "go":
-        link.unlink(missing_ok=True)
-        link.symlink_to(HERE / "go")
+    """Our programs, and what they import: first from GitHub, except the old sarama, then from
+    Debian."""
+    own, newer = DIRECTORY / "own", DIRECTORY / "newer"
+    link(own / "src/varve", HERE / "go")
     paths = [own, DEBIAN] if program == "sarama" else [own, DIRECTORY / "github", DEBIAN]
+    if program == "sarama-newer":
+        for name, target in NEWER.items():
+            link(newer / "src" / name, target)
+        paths.insert(0, newer)
     return {
         **os.environ, "GO111MODULE": "off", "GOFLAGS": "", "CGO_ENABLED": "0",
         "GOPATH": ":".join(map(str, paths)), "GOCACHE": str(DIRECTORY / "cache")}
@@ -49,8 +65,9 @@ def built(program):
     """The program's path; built the first time."""
     if program not in _built:
         binary = DIRECTORY / "bin" / program
+        package, _, tag = program.partition("-")
         result = subprocess.run(
-            ["go", "build", "-o", str(binary), f"varve/{program}"], text=True,
+            ["go", "build", "-tags", tag, "-o", str(binary), f"varve/{package}"], text=True,
             capture_output=True, env=environment(program), timeout=BUILD_SECONDS)
         assert result.returncode == 0, result.stderr
         _built[program] = binary
@@ -73,6 +90,10 @@ def client(name, program, *arguments, options=(), codecs=CODECS):
 
 MISSING = {
     "sarama": missing("github.com/Shopify/sarama"),
+    "sarama-newer": missing(
+        "github.com/IBM/sarama", "github.com/pierrec/lz4/internal/lz4stream",
+        "github.com/jcmturner/gokrb5", "github.com/hashicorp/go-multierror",
+        "gopkg.in/eapache/queue.v1"),
     "kafkago": missing(
         "github.com/segmentio/kafka-go/protocol", "github.com/pierrec/lz4/internal/lz4stream"),
     "franz": missing(
@@ -85,6 +106,7 @@ NO_ZSTD = [codec for codec in CODECS if codec != "zstd"]
 CLIENTS = [
     client("sarama-0.11", "sarama", "0.11.0.0", codecs=NO_ZSTD),
     client("sarama-2.2", "sarama", "2.2.0", options=["idempotent"], codecs=NO_ZSTD),
+    client("sarama-1.43", "sarama-newer", "3.6.0", options=["idempotent"]),
     client("kafka-go", "kafkago"),
     client("kafka-go-conn", "kafkago", options=["conn"]),
     client("franz-go", "franz"),

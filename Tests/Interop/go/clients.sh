@@ -32,3 +32,4 @@ get github.com/twmb/franz-go v1.16.1 c5207aab16d02a4ec6961b47d4b11e9fc71d8228
 get github.com/segmentio/kafka-go v0.4.47 2af3101bdba0698ff97117cd2b0051510d996df7
 get github.com/pierrec/lz4 v4.1.19 a0f6c5e4be7afda8aa9154f2b85ee64e9c3c5008
 get github.com/tulios/kafkajs v2.2.4 c08472878724ce5fc62a9a9aa865255d7e7682a6
+get github.com/IBM/sarama v1.43.3 a46c78d8078332141d3c7e9a6c6cc22e14af0f74

@@ -4,6 +4,7 @@
 //	sarama VERSION read BOOTSTRAP TOPIC PARTITION
 //	sarama VERSION member BOOTSTRAP GROUP TOPIC
 //	sarama VERSION admin BOOTSTRAP TOPIC GROUP
+//	sarama VERSION transaction BOOTSTRAP TOPIC GROUP      with the build tag newer
 //
 // VERSION is the Kafka version that sarama is told to speak to, as Filebeat's `version`.
 package main
@@ -246,6 +247,9 @@ func admin(config *sarama.Config, bootstrap, topic, group string) {
 	events.Report(outcome)
 }
 
+// Verbs with a topic and a group; transactions are only in a newer sarama.
+var verbs = map[string]func(*sarama.Config, string, string, string){"admin": admin}
+
 func main() {
 	config := configuration(os.Args[1])
 	verb, bootstrap, rest := os.Args[2], os.Args[3], os.Args[4:]
@@ -259,8 +263,8 @@ func main() {
 		read(config, bootstrap, rest[0], partition)
 	case "member":
 		run(config, bootstrap, rest[0], rest[1])
-	case "admin":
-		admin(config, bootstrap, rest[0], rest[1])
+	default:
+		verbs[verb](config, bootstrap, rest[0], rest[1])
 	}
 	events.Flush()
 }
