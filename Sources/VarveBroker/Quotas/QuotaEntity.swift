@@ -13,6 +13,8 @@ struct QuotaEntity: Hashable, Sendable {
 
     static let userType = "user"
     static let clientIDType = "client-id"
+    /// Connections from an address, which have no quotas here.
+    static let addressType = "ip"
 
     var user: Name?
     var clientID: Name?

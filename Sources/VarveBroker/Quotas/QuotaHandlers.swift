@@ -48,7 +48,10 @@ enum DescribeClientQuotasHandler: RequestHandler {
             guard types.insert(component.entityType).inserted else {
                 return "entity type \(component.entityType) stands in the request twice"
             }
-            if let problem = AlterClientQuotasHandler.problem(withType: component.entityType) {
+            // No address has a quota, but tools ask for them beside the others.
+            if component.entityType != QuotaEntity.addressType,
+                let problem = AlterClientQuotasHandler.problem(withType: component.entityType)
+            {
                 return problem
             }
             switch component.matchType {
@@ -56,6 +59,9 @@ enum DescribeClientQuotasHandler: RequestHandler {
             case Match.exactly, Match.standard, Match.anyNamed: break
             default: return "unknown match type \(component.matchType)"
             }
+        }
+        if types.contains(QuotaEntity.addressType) && types.count > 1 {
+            return "an address cannot be matched together with a user or a client id"
         }
         return nil
     }
@@ -65,8 +71,12 @@ enum DescribeClientQuotasHandler: RequestHandler {
     ) -> Bool {
         if request.strict && entity.components.count != request.components.count { return false }
         return request.components.allSatisfy { component in
-            let name =
-                component.entityType == QuotaEntity.userType ? entity.user : entity.clientID
+            let name: QuotaEntity.Name? =
+                switch component.entityType {
+                case QuotaEntity.userType: entity.user
+                case QuotaEntity.clientIDType: entity.clientID
+                default: nil
+                }
             switch (component.matchType, name) {
             case (_, nil): return false
             case (Match.exactly, .named(let text)): return text == component.match
@@ -188,7 +198,7 @@ enum AlterClientQuotasHandler: RequestHandler {
     /// What is wrong with an entity type; nil when quotas can be for it.
     static func problem(withType type: String) -> String? {
         if [QuotaEntity.userType, QuotaEntity.clientIDType].contains(type) { return nil }
-        if type == "ip" { return "quotas by ip address are not served" }
+        if type == QuotaEntity.addressType { return "quotas by ip address are not served" }
         return "unknown entity type \(type)"
     }
 }

@@ -117,17 +117,20 @@ enum ConfigEntries {
     ) -> Entry {
         let name = definition.name
         var synonyms: [(name: String, value: String?, source: Source)] = []
-        func add(_ value: String?, _ source: Source) {
-            guard let value else { return }
+        func add(_ name: String, _ value: String?, _ source: Source) {
+            // No default is no value.
+            guard let value, source != .standard || !value.isEmpty else { return }
             synonyms.append((name, definition.isSensitive ? nil : value, source))
         }
-        add(settings.changes(for: .thisBroker)[name], .changedBroker)
-        add(settings.changes(for: .allBrokers)[name], .changedForAll)
-        add(settings.overrides[name], .broker)
-        add(definition.defaultValue, .standard)
+        for name in TopicDefaults.names(from: name) {
+            add(name, settings.changes(for: .thisBroker)[name], .changedBroker)
+            add(name, settings.changes(for: .allBrokers)[name], .changedForAll)
+            add(name, settings.overrides[name], .broker)
+            add(name, BrokerSettings.byName[name]?.defaultValue, .standard)
+        }
         let value = definition.isSensitive ? "" : settings.value(of: name)
         return Entry(
-            name: name, value: value.isEmpty ? nil : value, source: synonyms[0].source,
+            name: name, value: value.isEmpty ? nil : value, source: settings.source(of: name),
             isReadOnly: !BrokerSettings.isChangeable(name), isSensitive: definition.isSensitive,
             type: wireType(definition.kind), documentation: definition.documentation,
             synonyms: synonyms)

@@ -40,6 +40,15 @@ package enum TopicDefaults {
         synonyms.first { $0.topic == name }?.settings.first { settings.isSet($0.name) }?.name
     }
 
+    /// Setting `name`, and those that count where it is not set.
+    static func names(from name: String) -> [String] {
+        for (_, settings) in synonyms {
+            let names = settings.map(\.name)
+            if let index = names.firstIndex(of: name) { return Array(names[index...]) }
+        }
+        return [name]
+    }
+
     /// What gives topic configuration `name` its value where nobody set anything, and that value
     /// in its own units: the broker setting that has a default; nil where there is none.
     static func standard(of name: String) -> (name: String, value: String)? {

@@ -37,6 +37,48 @@ import VarveWire
         }
     }
 
+    /// As kafka-configs --describe asks, which goes through all kinds.
+    @Test func quotasOfAddressesAreNoneAndCannotBeMade() throws {
+        let test = try TestBroker()
+        let client = try test.client()
+        func asked(_ types: [String]) throws -> DescribeClientQuotasResponse {
+            try client.ask(
+                DescribeClientQuotasRequest {
+                    $0.components = types.map { type in
+                        .init {
+                            $0.entityType = type
+                            $0.matchType = 2
+                        }
+                    }
+                })
+        }
+        let answer = try asked(["ip"])
+        #expect(answer.errorCode == .none)
+        #expect(answer.entries?.isEmpty == true)
+        #expect(try asked(["ip", "user"]).errorCode == .invalidRequest)
+        #expect(try asked(["planet"]).errorCode == .invalidRequest)
+        let refused = try client.ask(
+            AlterClientQuotasRequest {
+                $0.entries = [
+                    .init {
+                        $0.entity = [
+                            .init {
+                                $0.entityType = "ip"
+                                $0.entityName = "127.0.0.1"
+                            }
+                        ]
+                        $0.ops = [
+                            .init {
+                                $0.key = "connection_creation_rate"
+                                $0.value = 1
+                            }
+                        ]
+                    }
+                ]
+            })
+        #expect(refused.entries[0].errorCode == .invalidRequest)
+    }
+
     @Test func authenticationIsRefusedWithTheReason() throws {
         let test = try TestBroker()
         let client = try test.client()

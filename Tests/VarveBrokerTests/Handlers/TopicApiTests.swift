@@ -307,6 +307,12 @@ struct TopicApiTests {
         #expect(names == Set(names).sorted())
         #expect(
             broker.configs.first { $0.name == "log.retention.hours" }?.value == "2")
+        // What counts where a setting is not set stands behind it.
+        let unset = try #require(broker.configs.first { $0.name == "log.retention.ms" })
+        #expect(unset.value == nil)
+        #expect(unset.configSource == 5)
+        #expect(unset.synonyms.map(\.name) == ["log.retention.hours", "log.retention.hours"])
+        #expect(unset.synonyms.map(\.value) == ["2", "168"])
         #expect(try describe(4, "7").errorCode == .invalidRequest)
         #expect(try describe(2, "none").errorCode == .unknownTopicOrPartition)
     }
