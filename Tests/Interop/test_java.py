@@ -2,12 +2,11 @@
 
 KAFKA_HOME names an unpacked Kafka distribution (libs/kafka-clients-*.jar and what it needs), 3.9 or
 later; without it, or without a JDK, these tests are skipped. Tools/java-clients sees to both. The
-cases themselves are in java/*.java, and in java4/*.java those that a client before 4.1 cannot run.
+cases themselves are in java/*.java, in java4/*.java those that a client before 4.1 cannot run, and
+in javastreams/*.java those for which libs must have Kafka Streams too.
 """
-import os
 import queue
 import re
-import shutil
 import subprocess
 import threading
 import time
@@ -17,6 +16,7 @@ import pytest
 
 from broker import Broker, free_port
 from certificates import Authority
+from kafka_home import class_path, client_version, has, needs_client, needs_jdk
 
 HERE = Path(__file__).parent
 # A case gives up by itself, and tells why, before this.
@@ -28,26 +28,9 @@ SETTINGS = {
 }
 
 
-def jars():
-    home = os.environ.get("KAFKA_HOME")
-    return sorted(Path(home, "libs").glob("*.jar")) if home else []
-
-
-def client_version():
-    for jar in jars():
-        found = re.fullmatch(r"kafka-clients-(\d+)\.(\d+).*\.jar", jar.name)
-        if found:
-            return int(found[1]), int(found[2])
-    return None
-
-
-VERSION = client_version()
-IS_NEW = VERSION is not None and VERSION >= (4, 1)
-pytestmark = [
-    pytest.mark.skipif(
-        VERSION is None, reason="KAFKA_HOME names no Kafka distribution: see Tools/java-clients"),
-    pytest.mark.skipif(
-        not (shutil.which("javac") and shutil.which("java")), reason="there is no JDK")]
+IS_NEW = (client_version() or (0, 0)) >= (4, 1)
+HAS_STREAMS = has("kafka-streams")
+pytestmark = [needs_client, needs_jdk]
 
 
 def cases(source):
@@ -62,17 +45,18 @@ class Java:
 
     def __init__(self, directory, *flags):
         directory.mkdir(parents=True, exist_ok=True)
-        path = os.pathsep.join(map(str, jars()))
-        sources = [*HERE.glob("java/*.java"), *(HERE.glob("java4/*.java") if IS_NEW else [])]
+        sources = [
+            *HERE.glob("java/*.java"), *(HERE.glob("java4/*.java") if IS_NEW else []),
+            *(HERE.glob("javastreams/*.java") if HAS_STREAMS else [])]
         compiled = subprocess.run(
-            ["javac", "-nowarn", "-d", directory, "-cp", path, *sources],
+            ["javac", "-nowarn", "-d", directory, "-cp", class_path(), *sources],
             capture_output=True, text=True)
         assert compiled.returncode == 0, compiled.stderr
         self.errors = directory / "stderr"
         with open(self.errors, "wb") as errors:
             self.process = subprocess.Popen(
                 ["java", "-XX:TieredStopAtLevel=1", *flags,
-                 "-cp", f"{directory}{os.pathsep}{path}", "Runner"],
+                 "-cp", class_path(directory), "Runner"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True)
         self.lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
@@ -186,10 +170,7 @@ def test_ssl(java, make_broker, certificates, case):
     java.run(case, f"localhost:{port}")
 
 
-@pytest.mark.parametrize("version", ["0", "2"])
-@pytest.mark.parametrize("case", cases("java/KillCases.java"))
-def test_kills(java, make_broker, case, version):
-    broker = make_broker({**SETTINGS, "varve.transaction.version": version})
+def run_amid_kills(java, broker, case):
     java.begin(case, broker.bootstrap)
     for _ in range(4):
         time.sleep(3)
@@ -197,3 +178,21 @@ def test_kills(java, make_broker, case, version):
         broker.start()
     java.end()
     broker.assert_alive()
+
+
+@pytest.mark.parametrize("version", ["0", "2"])
+@pytest.mark.parametrize("case", cases("java/KillCases.java"))
+def test_kills(java, make_broker, case, version):
+    run_amid_kills(
+        java, make_broker({**SETTINGS, "varve.transaction.version": version}), case)
+
+
+@pytest.mark.skipif(not HAS_STREAMS, reason="KAFKA_HOME has no Kafka Streams")
+@pytest.mark.parametrize("version", ["0", "2"])
+@pytest.mark.parametrize("case", cases("javastreams/StreamsCases.java"))
+def test_streams(java, make_broker, case, version):
+    broker = make_broker({**SETTINGS, "varve.transaction.version": version})
+    if case.endswith("Killed"):
+        run_amid_kills(java, broker, case)
+    else:
+        java.run(case, broker.bootstrap)

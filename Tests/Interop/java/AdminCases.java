@@ -242,6 +242,11 @@ class AdminCases {
         Kit.same(entry.source(), ConfigEntry.ConfigSource.DYNAMIC_BROKER_CONFIG);
         alter(kit, BROKER, AlterConfigOp.OpType.DELETE, "log.retention.ms", null);
         Kit.same(config(kit, BROKER).get("log.retention.ms").value(), before);
+        Kit.same(Kit.get(kit.admin().describeConfigs(
+                List.of(BROKER), new DescribeConfigsOptions().includeSynonyms(true)).all())
+            .get(BROKER).get("log.retention.ms").synonyms().stream()
+            .map(one -> one.name() + "=" + one.value()).collect(Collectors.toList()),
+            Kit.strings("log.retention.hours=168"));
 
         alter(kit, ALL_BROKERS, AlterConfigOp.OpType.SET, "log.retention.ms", "7200000");
         Kit.same(config(kit, ALL_BROKERS).get("log.retention.ms").source(),
@@ -460,6 +465,10 @@ class AdminCases {
             Map.of(standard, Map.of("consumer_byte_rate", 1e9)));
         Kit.get(kit.admin().alterClientQuotas(List.of(new ClientQuotaAlteration(standard, List.of(
             new ClientQuotaAlteration.Op("consumer_byte_rate", null))))).all());
+        // kafka-configs asks for those of addresses too.
+        Kit.same(Kit.get(kit.admin().describeClientQuotas(ClientQuotaFilter.contains(List.of(
+            ClientQuotaFilterComponent.ofEntityType(ClientQuotaEntity.IP)))).entities()),
+            Map.of());
     }
 
     @Case

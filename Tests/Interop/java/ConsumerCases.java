@@ -398,4 +398,35 @@ class ConsumerCases {
         });
         Kit.same(found.get(1L), "newer");
     }
+
+    @Case
+    static void manyPartitionsAreReadInSmallFetches(Kit kit) throws Exception {
+        String topic = kit.topic(200);
+        int count = 20_000;
+        try (KafkaProducer<String, String> producer =
+                kit.producer("linger.ms", 20, "compression.type", "zstd")) {
+            for (int at = 0; at < count; at++) {
+                producer.send(new ProducerRecord<>(topic, at % 200, null, "v" + at));
+            }
+        }
+        KafkaConsumer<String, String> consumer = kit.consumer(
+            "group.id", kit.name, "fetch.max.bytes", 2_000, "max.partition.fetch.bytes", 500);
+        consumer.subscribe(List.of(topic));
+        Set<String> values = new HashSet<>();
+        Kit.poll(consumer, count).forEach(record -> values.add(record.value()));
+        Kit.same(values.size(), count);
+        Kit.check(consumer.poll(Duration.ofMillis(200)).isEmpty(), "a record twice");
+    }
+
+    @Case
+    static void aRecordLargerThanTheFetchComesWhole(Kit kit) throws Exception {
+        String topic = kit.topic(1), large = "x".repeat(900_000);
+        kit.write(topic, 0, "small", large, "last");
+        KafkaConsumer<String, String> consumer = kit.consumer(
+            "fetch.max.bytes", 1_000, "max.partition.fetch.bytes", 1_000);
+        consumer.assign(List.of(at(topic, 0)));
+        List<ConsumerRecord<String, String>> records = Kit.poll(consumer, 3);
+        Kit.same(records.get(1).value(), large);
+        Kit.same(records.get(2).value(), "last");
+    }
 }
