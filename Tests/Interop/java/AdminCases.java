@@ -59,6 +59,7 @@ import org.apache.kafka.common.errors.InvalidConfigurationException;
 import org.apache.kafka.common.errors.InvalidPartitionsException;
 import org.apache.kafka.common.errors.InvalidReplicaAssignmentException;
 import org.apache.kafka.common.errors.InvalidTopicException;
+import org.apache.kafka.common.errors.LogDirNotFoundException;
 import org.apache.kafka.common.errors.NoReassignmentInProgressException;
 import org.apache.kafka.common.errors.OffsetOutOfRangeException;
 import org.apache.kafka.common.errors.SecurityDisabledException;
@@ -341,6 +342,9 @@ class AdminCases {
         TopicPartitionReplica name = new TopicPartitionReplica(topic, 0, 1);
         Kit.same(Kit.get(kit.admin().describeReplicaLogDirs(List.of(name)).values().get(name))
             .getCurrentReplicaLogDir(), only.getKey());
+        Kit.get(kit.admin().alterReplicaLogDirs(Map.of(name, only.getKey())).all());
+        Kit.fails(LogDirNotFoundException.class, () -> Kit.get(
+            kit.admin().alterReplicaLogDirs(Map.of(name, "/nowhere")).all()));
     }
 
     @Case
