@@ -104,11 +104,11 @@ MISSING = {
 NO_ZSTD = [codec for codec in CODECS if codec != "zstd"]
 # sarama speaks as to the version of Kafka that it is told.
 CLIENTS = [
-    client("sarama-0.11", "sarama", "0.11.0.0", codecs=NO_ZSTD),
+    client("sarama-0.11", "sarama", "0.11.0.0", codecs=["gzip"]),
     client("sarama-2.2", "sarama", "2.2.0", options=["idempotent"], codecs=NO_ZSTD),
     client("sarama-1.43", "sarama-newer", "3.6.0", options=["idempotent"]),
     client("kafka-go", "kafkago"),
-    client("kafka-go-conn", "kafkago", options=["conn"]),
+    client("kafka-go-conn", "kafkago", options=["conn"], codecs=["none", "snappy"]),
     client("franz-go", "franz"),
     Program(
         "kafkajs",
