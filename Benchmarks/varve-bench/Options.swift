@@ -6,7 +6,7 @@ struct Options {
     var scenarios: [String] = []
     var rounds = 5
     /// The longest that one run produces; slow peers send less in it.
-    var seconds = 2
+    var seconds = 1
     /// Nil for all that are there.
     var peers: Set<String>?
     var directory = "."

@@ -8,12 +8,25 @@ enum CompressedScenario {
         Scenario(
             name: "produce-lz4",
             summary: "events of 2.3 KB, LZ4 from the client, acks=all, librdkafka",
-            marks: [.brokerCPU(atMost: 0.3), .rate(over: "mock", atLeast: 0.85)]
+            marks: [
+                .brokerCPU(atMost: 0.3),
+                Mark(
+                    text: "the same without varve.produce.check.compressed", bound: .atMost(0.3),
+                    value: { $0["varve-unchecked"]?.brokerCPUPerGigabyte }),
+                .rate(over: "mock", atLeast: 0.85),
+            ]
         ) { bench in
             let load = Load(
-                recordBytes: eventBytes, records: 200_000, codec: "lz4",
+                recordBytes: eventBytes, records: 120_000, codec: "lz4",
                 lines: try bench.options.events ?? LookAlikeEvents.file(bench))
-            return try Peers.all(bench, kafkaOnly: true).map { Producing($0, load, bench) }
+            var servers = try Peers.all(bench, kafkaOnly: true)
+            servers.append(
+                try VarveServer(bench, settings: ["varve.produce.check.compressed=false"]))
+            return servers.enumerated().map { index, server in
+                Producing(
+                    server, load, bench,
+                    name: index == servers.count - 1 ? "varve-unchecked" : nil)
+            }
         }
     }
 }

@@ -13,9 +13,10 @@ enum ConsumeScenarios {
             ]
         ) { bench in
             let load = Load(
-                recordBytes: recordBytes, records: recordBytes < 1024 ? 3_000_000 : 500_000,
+                recordBytes: recordBytes, records: recordBytes < 1024 ? 2_000_000 : 300_000,
                 partitions: partitions)
-            var all: [any Contestant] = try Peers.all(bench).map { Consuming($0, load, bench) }
+            var all: [any Contestant] = try Peers.all(bench, kafkaOnly: partitions > 1)
+                .map { Consuming($0, load, bench) }
             all.append(Limits.loopback(bench, load))
             all.append(Limits.sendfile(bench, load))
             return all
@@ -30,7 +31,7 @@ enum ConsumeScenarios {
         ) { bench in
             try Peers.all(bench, mock: false, kafkaOnly: true).compactMap { server in
                 (server as? any KafkaBroker).map {
-                    Tailing($0, Load(recordBytes: 1024, records: 200_000))
+                    Tailing($0, Load(recordBytes: 1024, records: 150_000))
                 }
             }
         }

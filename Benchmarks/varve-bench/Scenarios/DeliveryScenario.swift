@@ -106,11 +106,13 @@ private final class Delivering: Contestant {
         guard let sent = source.sent else { throw BenchError.failed("nothing to deliver") }
         let (bench, server) = (source.bench, source.server)
         let directory = try bench.makeDirectory("delivery")
+        // Large batches, as behind a lag, and no long wait for the last one to fill.
         // A worker's name is its group's: another one in each round begins at the start.
         let worker = "\(name)-\(round)"
         try """
         { listen: "\(server.bootstrap)", dataDirectory: "\(directory)/unused",
-          workers: [{ name: "\(worker)", topics: ["bench"], sink: \(try sink(directory)) }] }
+          workers: [{ name: "\(worker)", topics: ["bench"], sink: \(try sink(directory)),
+            batch: { events: 10000, bytes: 16777216, ageMilliseconds: 100 } }] }
         """.write(toFile: directory + "/varve.json", atomically: true, encoding: .utf8)
         let start = SystemClock.monotonicNanoseconds()
         let program = try Program(

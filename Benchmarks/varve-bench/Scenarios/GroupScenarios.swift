@@ -44,12 +44,11 @@ enum GroupScenarios {
                 }
             ]
         ) { bench in
-            let server = try VarveServer(bench)
+            let delay = Int(joinDelaySeconds * 1000)
+            let server = try VarveServer(
+                bench, settings: ["group.initial.rebalance.delay.ms=\(delay)"])
             return [
-                ServerSingle(
-                    server,
-                    settings: ["group.initial.rebalance.delay.ms=\(Int(joinDelaySeconds * 1000))"]
-                ) { _ in
+                ServerSingle(server) { _ in
                     try KafkaTopic.make("bench", partitions: 100, on: server)
                     return try bench.programs.run(
                         .kafkaClient, "join",
@@ -65,19 +64,14 @@ final class ServerSingle: Contestant {
     let name = "varve"
     let isDurable = true
     private let server: VarveServer
-    private let settings: [String]
     private let body: (Int) throws -> LoadReport
 
-    init(
-        _ server: VarveServer, settings: [String] = [],
-        _ body: @escaping (Int) throws -> LoadReport
-    ) {
+    init(_ server: VarveServer, _ body: @escaping (Int) throws -> LoadReport) {
         self.server = server
-        self.settings = settings
         self.body = body
     }
 
-    func prepare() throws { try server.start(partitions: 1, settings: settings) }
+    func prepare() throws { try server.start(partitions: 1) }
 
     func measure(round: Int) throws -> Measurement { try server.measured { try body(round) }.1 }
 

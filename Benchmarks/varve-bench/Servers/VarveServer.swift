@@ -9,11 +9,15 @@ class VarveServer: KafkaBroker {
     let data: String
     let port: Int
     let httpPort: Int
+    private let settings: [String]
     private var program: Program?
 
-    /// - Parameter data: a data directory that is there already.
-    init(_ bench: Workbench, data: String? = nil) throws {
+    /// - Parameters:
+    ///   - data: a data directory that is there already.
+    ///   - settings: NAME=VALUE, as `--set` takes them.
+    init(_ bench: Workbench, data: String? = nil, settings: [String] = []) throws {
         self.bench = bench
+        self.settings = settings
         self.data = try data ?? bench.makeDirectory("varve") + "/data"
         port = try bench.freePort()
         httpPort = try bench.freePort()
@@ -22,9 +26,7 @@ class VarveServer: KafkaBroker {
     var bootstrap: String { "127.0.0.1:\(port)" }
     var process: Int32 { program?.identifier ?? 0 }
 
-    func start(partitions: Int) throws { try start(partitions: partitions, settings: []) }
-
-    func start(partitions: Int, settings: [String]) throws {
+    func start(partitions: Int) throws {
         let set = ["num.partitions=\(partitions)", "group.initial.rebalance.delay.ms=0"] + settings
         let program = try Program(
             bench.broker,
