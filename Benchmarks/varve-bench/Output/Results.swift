@@ -4,6 +4,8 @@ import Foundation
 struct Results: Codable, Sendable {
     let machine: Machine
     var durability = ""
+    /// What `--history` said.
+    var historyGigabytes: Int?
     var scenarios: [ScenarioResult] = []
 
     init(machine: Machine) { self.machine = machine }
