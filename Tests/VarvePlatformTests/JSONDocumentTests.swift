@@ -156,6 +156,27 @@ import VarveSimulation
         }
     }
 
+    /// Strings are read eight bytes at a time: what is special is found wherever it stands in them,
+    /// beside bytes that differ from it by one bit or by one.
+    @Test func specialBytesAreFoundAtEveryPlaceOfAString() throws {
+        for byte in UInt8.min...UInt8.max {
+            let isPlain = (0x20..<0x80).contains(byte) && byte != 0x22 && byte != 0x5C
+            for (neighbour, length) in [(0x20, 9), (0x21, 17), (0x23, 7), (0x5D, 8), (0x7F, 16)] {
+                for place in 0...length {
+                    var text = [UInt8](repeating: UInt8(neighbour), count: length)
+                    text.insert(byte, at: place)
+                    let document = ByteSlice(Array("[\"".utf8) + text + Array("\"]".utf8))
+                    if isPlain {
+                        let root = try JSONDocument(document).root
+                        #expect(root.elements.first?.stringBytes == ByteSlice(text))
+                    } else {
+                        #expect(throws: JSONError.self) { try JSONDocument(document) }
+                    }
+                }
+            }
+        }
+    }
+
     @Test func everyPrefixOfADocumentIsRefused() {
         let text = Array(#"{"a":[1,-2.5e3,true,false,null,"x\u00e9\n𝄞"],"b":{"c":"d"}}"#.utf8)
         #expect(ours(text) != nil)

@@ -57,9 +57,7 @@ package enum ArchiveLine {
         do throws(JSONError) {
             let root = try JSONDocument(value).root
             guard root.raw.count == value.count else { return false }
-            return value.withUnsafeBytes { bytes in
-                !bytes.contains { $0 == 0x0A || $0 == 0x0D }
-            }
+            return value.withUnsafeBytes { !$0.hasNewline }
         } catch {
             return false
         }

@@ -66,7 +66,7 @@ extension ByteWriter {
     mutating func replaceNewlines(from position: Int) {
         let text = withUnsafeBytes { bytes -> ByteSlice? in
             let part = UnsafeRawBufferPointer(rebasing: bytes[position...])
-            guard part.contains(where: { $0 == 0x0A || $0 == 0x0D }) else { return nil }
+            guard part.hasNewline else { return nil }
             return ByteSlice(part.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 })
         }
         guard let text else { return }
