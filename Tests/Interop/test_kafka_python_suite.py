@@ -82,10 +82,12 @@ def unpack():
 
 
 class Run:
-    """One of their files, run by a pytest of its own."""
+    """One of their files, or one test of it, run by a pytest of its own."""
 
     def __init__(self, root, name, broker, work):
-        self.report, self.log = work / f"{name}.xml", work / f"{name}.log"
+        self.place = root, name, broker, work
+        plain = name.replace("::", "-")
+        self.report, self.log = work / f"{plain}.xml", work / f"{plain}.log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pytest", f"test/integration/{name}", "-c", os.devnull,
@@ -94,6 +96,11 @@ class Run:
                 env={**os.environ, "KAFKA_URI": f"kafka://{broker.bootstrap}",
                      "KAFKA_VERSION": "4.3", "KAFKA_ROOT": str(work),
                      "KAFKA_PYTHON_NET": "selector"})
+
+    def alone(self, test):
+        """The outcome of one of the tests when nothing else is under way."""
+        root, name, broker, work = self.place
+        return Run(root, f"{name}::{test}", broker, work).outcomes()[test]
 
     def outcomes(self):
         """Each test with "passed", or why it did not."""
@@ -130,6 +137,11 @@ def test_kafka_pythons_own_tests_pass(runs, part):
     assert found
     wrong = {name: outcome for name, outcome in found.items()
              if (outcome == "passed") == (name in LEFT_OUT)}
+    # Their tests count seconds, and five files of them run at once: on a busy machine one may not
+    # have got that far. Such a one must pass by itself.
+    for name in [name for name in wrong if name not in LEFT_OUT]:
+        if run.alone(name) == "passed":
+            del wrong[name]
     assert not wrong, f"{wrong}\n{run.log.read_text()[-6000:]}"
 
 

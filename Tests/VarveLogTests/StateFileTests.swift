@@ -120,20 +120,6 @@ import VarveSimulation
         #expect(posix.space == nil, "nobody can tell")
     }
 
-    @Test func valuesOfTheWrongKindAreRefusedByName() {
-        for (name, value, reason) in [
-            ("min.cleanable.dirty.ratio", "1.5", "0 to 1"),
-            ("min.cleanable.dirty.ratio", "half", "0 to 1"), ("preallocate", "1", "true or false"),
-            ("segment.bytes", "1 GB", "whole number"), ("segment.bytes", "1", "1024 to"),
-            ("compression.type", "rar", "one of"), ("cleanup.policy", "delete,delete", "list of"),
-        ] {
-            let error = #expect(throws: LogError.self) {
-                try TopicConfiguration(overrides: [name: value])
-            }
-            #expect("\(error!)".contains(name) && "\(error!)".contains(reason), "\(error!)")
-        }
-    }
-
     @Test func whatIsSetAsideIsKept() throws {
         let directory = try open()
         let file = directory.stateFile("things")
