@@ -2,7 +2,7 @@
  *
  *     nats_client produce port= topic= bytes= records= seconds= depth=
  *     nats_client consume port= topic= records= */
-#include "stream.h"
+#include "pipeline.h"
 
 static struct stream nats;
 
@@ -32,11 +32,19 @@ static void ask(const char *subject, const char *body) {
     if (strstr(answer, "\"error\"")) fail("JetStream says %s", answer);
 }
 
+static void publish(const char *topic, const unsigned char *event, size_t bytes) {
+    write_text(&nats, "PUB %s varve-bench-answer %zu\r\n", topic, bytes);
+    write_bytes(&nats, event, bytes);
+    write_bytes(&nats, "\r\n", 2);
+}
+
+static void expect_stored(void) {
+    size_t size;
+    char *answer = next_message(&size);
+    if (size < 10 || !memmem(answer, size, "\"seq\"", 5)) fail("JetStream refused");
+}
+
 static void produce(void) {
-    uint64_t records = (uint64_t)number_option("records", 100000), sent = 0;
-    size_t bytes = (size_t)number_option("bytes", 1024), size;
-    uint64_t depth = (uint64_t)number_option("depth", 1000);
-    uint64_t *sent_at = calloc(depth, sizeof *sent_at);
     const char *topic = text_option("topic", "bench");
     char subject[256], body[512];
     snprintf(subject, sizeof subject, "$JS.API.STREAM.CREATE.%s", topic);
@@ -44,32 +52,7 @@ static void produce(void) {
              "{\"name\":\"%s\",\"subjects\":[\"%s\"],\"storage\":\"file\",\"num_replicas\":1}",
              topic, topic);
     ask(subject, body);
-    make_pool(NULL);
-    struct figures f = {0};
-    uint64_t start = now_ns();
-    uint64_t end = start + (uint64_t)number_option("seconds", 3600) * 1000000000u;
-    double cpu = cpu_seconds();
-    while (f.records < sent || (sent < records && now_ns() < end)) {
-        while (sent < records && sent - f.records < depth && now_ns() < end) {
-            unsigned char *event = make_event(sent, &bytes);
-            f.sum += event_sum(event, bytes);
-            write_text(&nats, "PUB %s varve-bench-answer %zu\r\n", topic, bytes);
-            write_bytes(&nats, event, bytes);
-            write_bytes(&nats, "\r\n", 2);
-            sent_at[sent++ % depth] = now_ns();
-        }
-        flush_stream(&nats);
-        for (uint64_t least = (sent - f.records + 1) / 2; least; least--) {
-            char *answer = next_message(&size);
-            if (size < 10 || !memmem(answer, size, "\"seq\"", 5)) fail("JetStream refused");
-            note_latency(&f.latencies, now_ns() - sent_at[f.records % depth]);
-            f.records++;
-            f.bytes += bytes;
-        }
-    }
-    f.seconds = (double)(now_ns() - start) / 1e9;
-    f.cpu = cpu_seconds() - cpu;
-    print_figures(&f);
+    produce_pipelined(&nats, publish, expect_stored);
 }
 
 static void consume(void) {

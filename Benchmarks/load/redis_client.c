@@ -2,7 +2,7 @@
  *
  *     redis_client produce port= topic= bytes= records= seconds= depth=
  *     redis_client consume port= topic= records= */
-#include "stream.h"
+#include "pipeline.h"
 
 static struct stream redis;
 
@@ -19,39 +19,11 @@ static size_t expect_array(void) {
     return (size_t)atoll(line + 1);
 }
 
-static void produce(void) {
-    uint64_t records = (uint64_t)number_option("records", 100000), sent = 0;
-    size_t bytes = (size_t)number_option("bytes", 1024);
-    uint64_t depth = (uint64_t)number_option("depth", 1000);
-    uint64_t *sent_at = calloc(depth, sizeof *sent_at);
-    const char *topic = text_option("topic", "bench");
-    make_pool(NULL);
-    struct figures f = {0};
-    uint64_t start = now_ns();
-    uint64_t end = start + (uint64_t)number_option("seconds", 3600) * 1000000000u;
-    double cpu = cpu_seconds();
-    while (f.records < sent || (sent < records && now_ns() < end)) {
-        while (sent < records && sent - f.records < depth && now_ns() < end) {
-            unsigned char *event = make_event(sent, &bytes);
-            f.sum += event_sum(event, bytes);
-            write_text(&redis, "*5\r\n$4\r\nXADD\r\n$%zu\r\n%s\r\n$1\r\n*\r\n$1\r\nd\r\n$%zu\r\n",
-                       strlen(topic), topic, bytes);
-            write_bytes(&redis, event, bytes);
-            write_bytes(&redis, "\r\n", 2);
-            sent_at[sent++ % depth] = now_ns();
-        }
-        flush_stream(&redis);
-        /* Half of what is under way, so that the server always has work. */
-        for (uint64_t least = (sent - f.records + 1) / 2; least; least--) {
-            expect_bulk();
-            note_latency(&f.latencies, now_ns() - sent_at[f.records % depth]);
-            f.records++;
-            f.bytes += bytes;
-        }
-    }
-    f.seconds = (double)(now_ns() - start) / 1e9;
-    f.cpu = cpu_seconds() - cpu;
-    print_figures(&f);
+static void add(const char *topic, const unsigned char *event, size_t bytes) {
+    write_text(&redis, "*5\r\n$4\r\nXADD\r\n$%zu\r\n%s\r\n$1\r\n*\r\n$1\r\nd\r\n$%zu\r\n",
+               strlen(topic), topic, bytes);
+    write_bytes(&redis, event, bytes);
+    write_bytes(&redis, "\r\n", 2);
 }
 
 static void consume(void) {
@@ -92,7 +64,7 @@ int main(int count, char **words) {
     if (count < 2) fail("usage: redis_client produce|consume name=value ...");
     take_options(count - 2, words + 2);
     open_stream(&redis);
-    if (!strcmp(words[1], "produce")) produce();
+    if (!strcmp(words[1], "produce")) produce_pipelined(&redis, add, expect_bulk);
     else if (!strcmp(words[1], "consume")) consume();
     else fail("there is no load %s", words[1]);
 }

@@ -26,10 +26,10 @@ enum AcknowledgeScenarios {
             }
             if bench.wants("redis") {
                 for always in [true, false] {
-                    all.append(OneAtATime(try RedisServer(bench, always: always), bench))
+                    all.append(OneAtATime(try StreamServer(bench, .redis(always: always)), bench))
                 }
             }
-            if bench.wants("nats") { all.append(OneAtATime(try NATSServer(bench), bench)) }
+            if bench.wants("nats") { all.append(OneAtATime(try StreamServer(bench, .nats), bench)) }
             return all
         }
     }

@@ -13,10 +13,10 @@ enum Peers {
         }
         if kafkaOnly { return servers }
         if bench.wants("redis") {
-            servers.append(try RedisServer(bench, always: true))
-            servers.append(try RedisServer(bench, always: false))
+            servers.append(try StreamServer(bench, .redis(always: true)))
+            servers.append(try StreamServer(bench, .redis(always: false)))
         }
-        if bench.wants("nats") { servers.append(try NATSServer(bench)) }
+        if bench.wants("nats") { servers.append(try StreamServer(bench, .nats)) }
         return servers
     }
 }
