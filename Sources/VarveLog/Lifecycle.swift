@@ -165,6 +165,7 @@ extension PartitionLog {
         stop(as: .deleted, error: .unknownTopic(topic))
         // Nor while a segment is written anew: whoever does it sees the end, and stops.
         rewriting.withLock { _ in }
+        store.health.healed(self)
         state.withLock { state in
             for index in state.segments.indices { state.segments[index].closeFile() }
             store.admission.add(-state.countedBytes)

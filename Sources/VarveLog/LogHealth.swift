@@ -28,22 +28,37 @@ final class LogHealth: Sendable {
     /// again after so long: each try reads it whole.
     static let retryMilliseconds: Int64 = 30_000
 
-    struct Key: Hashable {
-        let log: ObjectIdentifier
+    /// A segment, by its partition's directory and its first offset.
+    private struct Key: Hashable, Comparable {
+        let directory: String
         let base: Int64
+
+        init(_ log: PartitionLog, _ base: Int64) {
+            directory = log.directory
+            self.base = base
+        }
+
+        static func < (one: Key, other: Key) -> Bool {
+            (one.directory, one.base) < (other.directory, other.base)
+        }
     }
 
-    struct Waiting {
-        let log: PartitionLog
-        let base: Int64
+    private struct Suspicion {
+        /// Weak: a partition knows its health's keeper, and what it waits for ends with it.
+        weak var log: PartitionLog?
         let cause: String
         /// Wall clock, ms since 1970.
         var nextTry: Int64
     }
 
+    struct Waiting {
+        let log: PartitionLog
+        let base: Int64
+    }
+
     private struct State {
         var report = HealthReport()
-        var waiting: [Key: Waiting] = [:]
+        var waiting: [Key: Suspicion] = [:]
     }
 
     private let state = Lock(State())
@@ -51,9 +66,9 @@ final class LogHealth: Sendable {
     /// Notes that a segment has to be healed.
     func suspect(_ log: PartitionLog, _ base: Int64, _ cause: LogError) {
         state.withLock { state in
-            let key = Key(log: ObjectIdentifier(log), base: base)
-            if state.waiting[key] == nil {
-                state.waiting[key] = Waiting(log: log, base: base, cause: "\(cause)", nextTry: 0)
+            let key = Key(log, base)
+            if state.waiting[key]?.log !== log {
+                state.waiting[key] = Suspicion(log: log, cause: "\(cause)", nextTry: 0)
             }
         }
     }
@@ -61,28 +76,38 @@ final class LogHealth: Sendable {
     /// The segments whose time to be healed has come, oldest offsets first.
     func due(now: Int64) -> [Waiting] {
         state.withLock { state in
-            state.waiting.values.filter { $0.nextTry <= now }
-                .sorted { ($0.log.directory, $0.base) < ($1.log.directory, $1.base) }
+            state.waiting.filter { $0.value.nextTry <= now }
+                .sorted { $0.key < $1.key }
+                .compactMap { key, suspicion in
+                    suspicion.log.map { Waiting(log: $0, base: key.base) }
+                }
         }
     }
 
-    var hasWaiting: Bool { state.withLock { !$0.waiting.isEmpty } }
-
-    func healed(_ log: PartitionLog, _ base: Int64) {
-        state.withLock { $0.waiting[Key(log: ObjectIdentifier(log), base: base)] = nil }
+    var hasWaiting: Bool {
+        state.withLock { $0.waiting.values.contains { $0.log != nil } }
     }
 
-    /// A recovery has read what was suspect.
+    func healed(_ log: PartitionLog, _ base: Int64) {
+        state.withLock { state in
+            let key = Key(log, base)
+            if state.waiting[key]?.log === log { state.waiting[key] = nil }
+        }
+    }
+
+    /// A recovery has read what was suspect, or the partition is gone.
     func healed(_ log: PartitionLog) {
         state.withLock { state in
-            state.waiting = state.waiting.filter { $0.key.log != ObjectIdentifier(log) }
+            state.waiting = state.waiting.filter { $0.value.log != nil && $0.value.log !== log }
         }
     }
 
     func putOff(_ log: PartitionLog, _ base: Int64, now: Int64) {
         state.withLock { state in
-            let key = Key(log: ObjectIdentifier(log), base: base)
-            state.waiting[key]?.nextTry = now + Self.retryMilliseconds
+            let key = Key(log, base)
+            if state.waiting[key]?.log === log {
+                state.waiting[key]?.nextTry = now + Self.retryMilliseconds
+            }
         }
     }
 
@@ -106,12 +131,13 @@ final class LogHealth: Sendable {
     var report: HealthReport {
         state.withLock { state in
             var report = state.report
-            report.suspects = state.waiting.values
-                .sorted { ($0.log.directory, $0.base) < ($1.log.directory, $1.base) }
-                .map {
-                    HealthReport.Suspect(
-                        topic: $0.log.topic, partition: $0.log.partition, segmentBase: $0.base,
-                        cause: $0.cause)
+            report.suspects = state.waiting.sorted { $0.key < $1.key }
+                .compactMap { key, suspicion in
+                    suspicion.log.map {
+                        HealthReport.Suspect(
+                            topic: $0.topic, partition: $0.partition, segmentBase: key.base,
+                            cause: suspicion.cause)
+                    }
                 }
             return report
         }

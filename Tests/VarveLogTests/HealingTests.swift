@@ -94,6 +94,28 @@ import VarveSimulation
         }
     }
 
+    @Test func aDirectoryThatGoesTakesWhatWaitsWithIt() throws {
+        weak var partition: PartitionLog?
+        do {
+            let log = try Damaged()
+            log.flip(8, 300)
+            _ = try log.readable()
+            #expect(log.fixture.directory.needsHealing)
+            partition = log.fixture.log
+        }
+        #expect(partition == nil)
+    }
+
+    @Test func whatWaitsGoesWithItsTopic() throws {
+        let log = try Damaged()
+        log.flip(8, 300)
+        _ = try log.readable()
+        #expect(log.fixture.directory.health.suspects.map(\.segmentBase) == [8])
+        try log.fixture.directory.deleteTopic(log.fixture.log.topic)
+        #expect(log.fixture.directory.health.suspects.isEmpty)
+        #expect(!log.fixture.directory.needsHealing)
+    }
+
     @Test func aCrashAtAnyStepOfHealingLosesNothing() throws {
         for base: Int64 in [8, 16] {
             for position in [300, 3 * Damaged.batchBytes + 100] {
