@@ -63,7 +63,10 @@ package final class DataDirectory: Sendable {
         self.registry = Lock(registry)
     }
 
-    deinit { store.commit.abandon() }
+    deinit {
+        store.commit.abandon()
+        store.scrubber.abandon()
+    }
 
     /// Locks the directory (made when missing), and recovers every partition in it.
     ///

@@ -54,6 +54,10 @@ final class Scrubber: Sendable {
         self.health = health
     }
 
+    /// Lets go of the segment under way: its directory goes, and they must not keep one another
+    /// alive.
+    func abandon() { state.withLock { $0.walk = nil } }
+
     /// One step. See `DataDirectory.scrub`.
     func step(
         _ topics: [Topic], now: Int64, bytesMax: Int64, intervalMilliseconds: Int64

@@ -40,6 +40,18 @@ import VarveSimulation
             now: now + Self.hour, bytesMax: 200, intervalMilliseconds: Self.hour) > 0)
     }
 
+    @Test func aDirectoryThatGoesEndsThePass() throws {
+        weak var partition: PartitionLog?
+        do {
+            let log = try HealingTests.Damaged()
+            _ = try log.fixture.directory.scrub(
+                now: log.fixture.now, bytesMax: 300, intervalMilliseconds: Self.hour)
+            #expect(log.fixture.directory.health.scrub.passBegan != nil)
+            partition = log.fixture.log
+        }
+        #expect(partition == nil)
+    }
+
     @Test func itFindsAndHealsWhatNobodyReads() throws {
         for position in stride(from: 0, to: 912, by: 13) {
             let log = try HealingTests.Damaged()
