@@ -2,11 +2,15 @@
 #include "CVarvePlatform.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/sockios.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 int varve_epoll_ctl(int poller, int operation, int descriptor, uint32_t events, uint64_t token) {
@@ -52,6 +56,18 @@ void varve_name_thread(const char *name) {
     strncpy(cut, name, 15);
     pthread_setname_np(pthread_self(), cut);
 }
+
+int varve_can_write_back(int descriptor) {
+    struct utsname system;
+    unsigned major = 0, minor = 0;
+    if (uname(&system) != 0 || sscanf(system.release, "%u.%u", &major, &minor) != 2) return 0;
+    if (major < 5 || (major == 5 && minor < 8)) return 0;
+    struct statfs status;
+    if (fstatfs(descriptor, &status) != 0) return 0;
+    return status.f_type == EXT4_SUPER_MAGIC || status.f_type == XFS_SUPER_MAGIC;
+}
+
+int varve_write_back(int descriptor) { return syncfs(descriptor); }
 
 int varve_unacknowledged(int descriptor)
 {

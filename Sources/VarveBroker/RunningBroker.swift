@@ -182,6 +182,7 @@ final class RunningBroker: Sendable {
         var options = DataDirectoryOptions()
         options.topicDefaults = plan.topicDefaults
         options.commit = .threads(syncers: plan.settings.int("varve.sync.threads"))
+        options.syncedTogetherMin = plan.settings.int("varve.sync.together.min")
         options.partitionsMax = plan.settings.int("varve.partitions.max")
         options.reserveBytes = plan.settings.integer("varve.disk.reserve.bytes")
         let quota = plan.settings.integer("varve.log.quota.bytes")

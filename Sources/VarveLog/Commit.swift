@@ -21,33 +21,42 @@ extension PartitionLog {
         let target: DurablePoint
         let generation: Int
         var upkeep = UpkeepWork()
+
+        /// Whether it may become durable together with other partitions, in no order: not where a
+        /// later segment could come before an earlier one.
+        var canShareSync: Bool { files.count == 1 }
     }
 
-    /// Makes everything appended so far durable, acknowledges it, and queues the partition again
-    /// if more was appended meanwhile. Called by the committer, one call at a time.
-    func commitOnce() {
-        guard let work = beginCommit() else { return }
-        do throws(SystemError) {
-            // Oldest first: a later segment never becomes durable in front of an earlier one
-            // that was acknowledged with it.
-            for file in work.files { try file.syncData() }
-            if work.syncsDirectory { try store.disk.syncDirectory(directory) }
-        } catch {
-            // Never a second time: after a failed sync the next one lies (I6).
-            poison(.io(error))
-            return
-        }
+    /// Makes what `work` covers durable.
+    func sync(_ work: CommitWork) throws(SystemError) {
+        // Oldest first: a later segment never becomes durable in front of an earlier one that was
+        // acknowledged with it.
+        for file in work.files { try file.syncData() }
+        if work.syncsDirectory { try store.disk.syncDirectory(directory) }
+    }
+
+    /// Acknowledges what `work` covers, which is durable now; or, with the failure of its sync,
+    /// takes the partition offline. What is left to do then is `finish`.
+    func acknowledge(_ work: CommitWork, _ failure: SystemError?) {
+        // Never a second time: after a failed sync the next one lies (I6).
+        if let failure { return poison(.io(failure)) }
         acknowledge(work)
-        if !work.upkeep.isEmpty { perform(work.upkeep) }
-        let mustSubmit = state.withLock { state in
+    }
+
+    /// Writes behind what the commit brought with it, and tells whether more was appended
+    /// meanwhile: the partition has to be submitted again then.
+    func finish(_ work: CommitWork) -> Bool {
+        if !work.upkeep.isEmpty, isOnline { perform(work.upkeep) }
+        return state.withLock { state in
             guard case .online = state.status else { return false }
             state.isQueued = state.endOffset > state.durable.end || state.needsMark
             return state.isQueued
         }
-        if mustSubmit { store.commit.submit(self) }
     }
 
-    private func beginCommit() -> CommitWork? {
+    /// What a commit has to make durable now. Called by the committer, one commit at a time; nil
+    /// where the partition is not online.
+    func beginCommit() -> CommitWork? {
         let result: Result<CommitWork?, LogError> = state.withLock { state in
             guard case .online = state.status else { return .success(nil) }
             var work = CommitWork(

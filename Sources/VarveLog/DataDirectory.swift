@@ -103,9 +103,23 @@ package final class DataDirectory: Sendable {
             directory: path, disk: disk, bytesMax: options.reserveBytes ?? 0, logger: logger)
         if options.reserveBytes != nil { reserve.open() }
         let health = LogHealth()
+        let commit: GroupCommit
+        do throws(SystemError) {
+            // Before anything is written there: it hears of what fails from now on.
+            let fileSystem = try disk.fileSystem(of: path)
+            commit = GroupCommit(
+                options.commit,
+                fileSystem.map {
+                    SharedSync(
+                        $0, filesMin: options.syncedTogetherMin,
+                        openFilesMax: options.openFilesMax, isTimed: !options.commit.isManual)
+                })
+        } catch {
+            throw LogError(error)
+        }
         let store = LogStore(
             disk: disk, reserve: reserve, openFilesMax: options.openFilesMax,
-            commit: GroupCommit(options.commit), logger: logger, health: health,
+            commit: commit, logger: logger, health: health,
             scrubber: Scrubber(disk: disk, directory: path, health: health),
             quarantine: path + "/quarantine",
             producerExpiryMilliseconds: options.producerExpiryMilliseconds)

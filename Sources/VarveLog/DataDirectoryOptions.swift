@@ -3,6 +3,9 @@ package struct DataDirectoryOptions: Sendable {
     /// What topics use where they set nothing themselves.
     package var topicDefaults = TopicConfiguration()
     package var commit = CommitMode.threads(syncers: 8)
+    /// So many partitions that wait for their syncs get one for all of them together, where the
+    /// file system can do that.
+    package var syncedTogetherMin = 4
     /// Producers that have not written for so long are forgotten (`producer.id.expiration.ms`).
     package var producerExpiryMilliseconds = ProducerState.defaultExpiryMilliseconds
     /// The most producers that all partitions together remember (I8), about 300 bytes each. Beyond

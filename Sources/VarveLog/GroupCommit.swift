@@ -7,6 +7,8 @@ package enum CommitMode: Sendable {
     case threads(syncers: Int)
     /// Nobody: `DataDirectory.commitNow` does it, on the caller's thread. For tests and simulation.
     case manual
+
+    var isManual: Bool { if case .manual = self { true } else { false } }
 }
 
 /// The committer of a data directory.
@@ -14,69 +16,99 @@ package enum CommitMode: Sendable {
 /// A partition with appended batches waits here once. While a thread syncs it, further appends
 /// gather; when the sync is done, all that it covered is acknowledged together and the partition,
 /// if it has new batches, waits again. No partition is ever synced by two threads at a time.
+///
+/// Where many wait, one thread syncs them all together (`SharedSync`), and the others wait for it:
+/// so the next ones gather too.
 final class GroupCommit: Sendable {
+    /// A partition, and what of its commit is done already.
+    private enum Job {
+        case commit(PartitionLog)
+        /// What could not be synced together with others.
+        case sync(PartitionLog, PartitionLog.CommitWork)
+        /// Synced and acknowledged, but has something to write behind.
+        case finish(PartitionLog, PartitionLog.CommitWork)
+    }
+
+    private enum Round {
+        case one(Job)
+        case together([PartitionLog])
+    }
+
     private struct Queue {
+        let sharedSync: SharedSync?
         var waiting: [PartitionLog] = []
         /// Taken so far from the front of `waiting`.
         var taken = 0
+        /// What is left of those that were synced together.
+        var begun: [Job] = []
         var running = 0
+        /// One thread syncs many.
+        var isTogether = false
         var isStopped = false
         /// Callers of `commitNow` that wait until nothing is left to do.
         var idleWaiters = 0
 
-        var isIdle: Bool { taken == waiting.count && running == 0 }
+        var waitingCount: Int { waiting.count - taken }
+        var isIdle: Bool { waitingCount == 0 && begun.isEmpty && running == 0 }
 
-        mutating func next() -> PartitionLog? {
-            guard taken < waiting.count else { return nil }
-            defer {
-                taken += 1
-                if taken == waiting.count {
-                    waiting.removeAll(keepingCapacity: taken < 1024)
-                    taken = 0
-                } else if taken == 1024 {
-                    waiting.removeFirst(taken)
-                    taken = 0
-                }
+        var canSyncTogether: Bool {
+            guard let sharedSync else { return false }
+            return waitingCount >= sharedSync.filesMin && sharedSync.isWorthIt
+        }
+
+        mutating func next() -> Round? {
+            if let job = begun.popLast() { return .one(job) }
+            guard waitingCount > 0, !isTogether else { return nil }
+            guard let sharedSync, canSyncTogether else { return .one(.commit(take(1).first!)) }
+            isTogether = true
+            return .together(Array(take(min(waitingCount, sharedSync.filesMax))))
+        }
+
+        private mutating func take(_ count: Int) -> ArraySlice<PartitionLog> {
+            let front = waiting[taken..<taken + count]
+            taken += count
+            if taken == waiting.count {
+                waiting.removeAll(keepingCapacity: taken < 1024)
+                taken = 0
+            } else if taken >= 1024 {
+                waiting.removeFirst(taken)
+                taken = 0
             }
-            return waiting[taken]
+            return front
         }
     }
 
     /// The threads wait here for work, and nobody else: a new partition wakes one of them. (Woken
     /// all together, seven of eight found nothing and had to fight for the lock first.)
-    private let queue = Lock(Queue())
+    private let queue: Lock<Queue>
     /// Counts the times the queue ran empty while somebody waited for that.
     private let idle = Lock(0)
     private let threads = Lock<[NamedThread]>([])
+    private let sharedSync: SharedSync?
+    private let syncers: Int
     let isManual: Bool
 
-    init(_ mode: CommitMode) {
+    /// - Parameter sharedSync: nil where the file system can sync files one by one only.
+    init(_ mode: CommitMode, _ sharedSync: SharedSync?) {
+        self.sharedSync = sharedSync
+        queue = Lock(Queue(sharedSync: sharedSync))
+        isManual = mode.isManual
         switch mode {
-        case .manual:
-            isManual = true
-        case .threads(let syncers):
-            isManual = false
-            let started = (0..<max(1, syncers)).map { number in
-                NamedThread("commit-\(number)") { [queue, idle] in
-                    while let partition = Self.take(from: queue) {
-                        partition.commitOnce()
-                        let mustTell = queue.withLock { queue in
-                            queue.running -= 1
-                            return queue.idleWaiters > 0 && queue.isIdle
-                        }
-                        if mustTell {
-                            idle.withLock { $0 += 1 }
-                            idle.signal()
-                        }
-                    }
+        case .manual: syncers = 0
+        case .threads(let count):
+            syncers = max(1, count)
+            let started = (0..<syncers).map { number in
+                // The threads hold this object until `stop`.
+                NamedThread("commit-\(number)") { [self] in
+                    while let round = take() { run(round) }
                 }
             }
             threads.withLock { $0 = started }
         }
     }
 
-    private static func take(from queue: Lock<Queue>) -> PartitionLog? {
-        let next: PartitionLog?? = queue.wait { queue -> PartitionLog?? in
+    private func take() -> Round? {
+        let next: Round?? = queue.wait { queue -> Round?? in
             if let next = queue.next() {
                 queue.running += 1
                 return .some(next)
@@ -86,17 +118,101 @@ final class GroupCommit: Sendable {
         return next ?? nil
     }
 
+    private func run(_ round: Round) {
+        switch round {
+        case .one(let job): run(job)
+        case .together(let partitions): commit(partitions)
+        }
+        let mustTell = queue.withLock { queue in
+            queue.running -= 1
+            return queue.idleWaiters > 0 && queue.isIdle
+        }
+        if mustTell {
+            idle.withLock { $0 += 1 }
+            idle.signal()
+        }
+    }
+
+    private func run(_ job: Job) {
+        let partition: PartitionLog
+        let work: PartitionLog.CommitWork
+        switch job {
+        case .commit(let log):
+            guard let begun = log.beginCommit() else { return }
+            sync(log, begun)
+            (partition, work) = (log, begun)
+        case .sync(let log, let begun):
+            sync(log, begun)
+            (partition, work) = (log, begun)
+        case .finish(let log, let begun):
+            (partition, work) = (log, begun)
+        }
+        if partition.finish(work) { submit(partition) }
+    }
+
+    private func sync(_ partition: PartitionLog, _ work: PartitionLog.CommitWork) {
+        do throws(SystemError) {
+            if let sharedSync {
+                try sharedSync.timed { () throws(SystemError) in try partition.sync(work) }
+            } else {
+                try partition.sync(work)
+            }
+            partition.acknowledge(work, nil)
+        } catch {
+            partition.acknowledge(work, error)
+        }
+    }
+
+    /// Commits many partitions with one sync, but for those whose files have an order.
+    private func commit(_ partitions: [PartitionLog]) {
+        var together: [(partition: PartitionLog, work: PartitionLog.CommitWork)] = []
+        var begun: [Job] = []
+        for partition in partitions {
+            guard let work = partition.beginCommit() else { continue }
+            if work.canShareSync {
+                together.append((partition, work))
+            } else {
+                begun.append(.sync(partition, work))
+            }
+        }
+        let failures = sharedSync?.sync(together) ?? []
+        var again: [PartitionLog] = []
+        for (index, (partition, work)) in together.enumerated() {
+            partition.acknowledge(work, failures[index])
+            if !work.upkeep.isEmpty {
+                begun.append(.finish(partition, work))
+            } else if partition.finish(work) {
+                again.append(partition)
+            }
+        }
+        let wanted = queue.withLock { queue in
+            queue.isTogether = false
+            queue.begun += begun
+            queue.waiting += again
+            // This thread takes one.
+            return queue.begun.count + (queue.canSyncTogether ? 1 : queue.waitingCount) - 1
+        }
+        for _ in 0..<max(0, min(wanted, syncers)) { queue.signalOne() }
+    }
+
     /// Puts a partition into the queue. REQUIRES: the caller has just set its `isQueued`.
     func submit(_ partition: PartitionLog) {
-        queue.withLock { $0.waiting.append(partition) }
-        if !isManual { queue.signalOne() }
+        let mustWake = queue.withLock { queue in
+            queue.waiting.append(partition)
+            return !queue.isTogether && !isManual
+        }
+        if mustWake { queue.signalOne() }
     }
 
     /// Makes everything appended so far durable. In manual mode on this thread, otherwise by
     /// waiting for the threads.
     func commitNow() {
         guard isManual else { return waitUntilIdle() }
-        while let partition = queue.withLock({ $0.next() }) { partition.commitOnce() }
+        while let round = queue.withLock({ queue in
+            let next = queue.next()
+            if next != nil { queue.running += 1 }
+            return next
+        }) { run(round) }
     }
 
     private func waitUntilIdle() {

@@ -199,9 +199,17 @@ final class SegmentFile: DiskFile, @unchecked Sendable {
     }
 
     func syncData() throws(SystemError) {
-        let before = writes.load(ordering: .acquiring)
+        let before = beginSync()
         // A failed one leaves it pinned until recovery has judged what the disk has (I6).
         try file.syncData()
+        endSync(before)
+    }
+
+    /// What a sync that begins now will cover; for `endSync`.
+    func beginSync() -> Int { writes.load(ordering: .acquiring) }
+
+    /// What was written before `beginSync` gave `before` is durable.
+    func endSync(_ before: Int) {
         // Not where something was written meanwhile, or is about to be: that may not be covered.
         guard before & 1 == 1 else { return }
         let (isSynced, _) = writes.compareExchange(

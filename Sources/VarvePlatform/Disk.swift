@@ -46,6 +46,21 @@ package protocol Disk: AnyObject, Sendable {
     /// Takes the whole-file lock of `path` (made when missing) for the life of the returned file;
     /// nil when another process holds it.
     func lock(_ path: String) throws(SystemError) -> (any DiskFile)?
+    /// The file system of `path`, where it can write back all files at once and tells of it when
+    /// one of them failed; nil where it cannot.
+    func fileSystem(of path: String) throws(SystemError) -> (any DiskFileSystem)?
+}
+
+/// A file system whose files can be made durable together.
+package protocol DiskFileSystem: AnyObject, Sendable {
+    /// Hands the bytes and sizes of all files, and the names in all directories, to the device, and
+    /// waits for it. They are durable when a `DiskFile.syncData` that began after it has returned:
+    /// that empties the device's own cache.
+    ///
+    /// After an error, which the file system may have had with anybody's file since the last call,
+    /// nothing is known of any of them. `syncData` of each tells which failed, once: each open
+    /// file hears of its own failure, whatever this call has reported.
+    func writeBack() throws(SystemError)
 }
 
 /// An open file. Positions are absolute; there is no cursor. Any calls may overlap, except that
@@ -104,6 +119,9 @@ extension Disk {
     package func openPastCache(_ path: String) throws(SystemError) -> any DiskFile {
         DroppingFile(try open(path, .read))
     }
+
+    /// For disks whose files are synced one by one.
+    package func fileSystem(of path: String) throws(SystemError) -> (any DiskFileSystem)? { nil }
 
     /// For disks that have no size.
     package func totalBytes(_ path: String) throws(SystemError) -> Int64? { nil }

@@ -87,6 +87,13 @@ package final class PosixDisk: Disk {
         throw .last("fcntl(F_OFD_SETLK)", path)
     }
 
+    package func fileSystem(of path: String) throws(SystemError) -> (any DiskFileSystem)? {
+        let descriptor = retryingInterrupts { varve_open(path, O_RDONLY | O_DIRECTORY, 0) }
+        guard descriptor >= 0 else { throw .last("open", path) }
+        let fileSystem = PosixFileSystem(descriptor: descriptor, path: path)
+        return varve_can_write_back(descriptor) == 1 ? fileSystem : nil
+    }
+
     /// Whether another process holds the lock of `path`; false when there is no such file. Takes
     /// no lock and changes nothing.
     package func isLocked(_ path: String) throws(SystemError) -> Bool {
@@ -100,6 +107,26 @@ package final class PosixDisk: Disk {
         let answer = varve_is_locked(descriptor)
         guard answer >= 0 else { throw .last("fcntl(F_OFD_GETLK)", path) }
         return answer == 1
+    }
+}
+
+/// The file system of a directory.
+///
+/// The directory stays open: the kernel tells a descriptor of the failed write-backs since its last
+/// `syncfs`, or since it was opened.
+final class PosixFileSystem: DiskFileSystem {
+    private let descriptor: Int32
+    private let path: String
+
+    fileprivate init(descriptor: Int32, path: String) {
+        self.descriptor = descriptor
+        self.path = path
+    }
+
+    deinit { close(descriptor) }
+
+    func writeBack() throws(SystemError) {
+        guard varve_write_back(descriptor) == 0 else { throw .last("syncfs", path) }
     }
 }
 

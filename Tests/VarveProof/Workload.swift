@@ -47,9 +47,11 @@ package final class Workload {
     package static func open(
         _ disk: any Disk, _ path: String, _ commit: CommitMode, now: Int64
     ) throws(LogError) -> DataDirectory {
-        try DataDirectory.open(
-            path: path, disk: disk, options: DataDirectoryOptions(commit: commit), now: now,
-            logger: nil)
+        var options = DataDirectoryOptions(commit: commit)
+        // There are few partitions, and both ways are to be seen.
+        options.syncedTogetherMin = 2
+        return try DataDirectory.open(
+            path: path, disk: disk, options: options, now: now, logger: nil)
     }
 
     /// One operation, chosen at random.

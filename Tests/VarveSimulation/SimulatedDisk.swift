@@ -52,6 +52,9 @@ package final class SimulatedDisk: Sendable {
         var open = 0
         var openPeak = 0
         var openByInode: [Int: Int] = [:]
+        /// What a write-back has handed to the device and no sync has settled yet.
+        var handedOver: [Int] = []
+        var writeBackMilliseconds: UInt32 = 0
         var unsyncedCloses: [String] = []
         var observer: (@Sendable () -> Void)?
     }

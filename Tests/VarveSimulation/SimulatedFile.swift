@@ -139,14 +139,19 @@ extension SimulatedDisk {
     }
 
     func sync(_ file: SimulatedFile) throws(SystemError) {
+        var isGood = true
         do throws(SystemError) {
-            try withFile(file, .sync, "fdatasync") { data, _ in data.sync() }
+            isGood = try withFile(file, .sync, "fdatasync") { data, _ in data.sync() }
         } catch {
             if !state.withLock({ Self.wasDead($0) }) {
                 try change(file) { data, generator in data.failSync(&generator) }
             }
             throw error
         }
+        guard isGood else {
+            throw SystemError(call: "fdatasync", errno: SystemError.eio, subject: file.path)
+        }
+        settleHandedOver()
         changed()
     }
 

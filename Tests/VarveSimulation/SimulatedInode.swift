@@ -26,6 +26,19 @@ struct SimulatedFileData {
     /// Sizes the file had since the last sync, the newest last: the platter may have any of them.
     private var sizes: [Int] = []
 
+    /// What a write-back of the file system has handed to the device, which has it in its own cache
+    /// until a sync empties that.
+    private struct HandedOver {
+        let size: Int
+        let allocated: Int
+        let sectors: Set<Int>
+        /// Those written again since.
+        var rewritten: Set<Int> = []
+    }
+    private var handedOver: HandedOver?
+    /// A write-back failed, and the next sync says so.
+    private var hasFailedUnheard = false
+
     /// A sync would have something to do, or a failed one has given something up.
     var hasUnsynced: Bool {
         !dirty.isEmpty || !lost.isEmpty || cached.count != durable.count
@@ -52,6 +65,7 @@ struct SimulatedFileData {
         }
         dirty.formUnion(Self.sectors(changed))
         lost.subtract(Self.sectors(changed))
+        handedOver?.rewritten.formUnion(Self.sectors(changed))
     }
 
     /// What the file takes on the disk, and its size.
@@ -70,6 +84,8 @@ struct SimulatedFileData {
         let changed = Self.sectors(min(size, old)..<max(size, old))
         dirty.formUnion(changed)
         lost.subtract(changed)
+        // Nobody may count on what is cut while it is on its way.
+        handedOver = nil
     }
 
     private mutating func noteSize() {
@@ -90,12 +106,42 @@ struct SimulatedFileData {
         return true
     }
 
-    /// fdatasync: all dirty sectors and the size reach the platter.
-    mutating func sync() {
+    /// fdatasync: all dirty sectors and the size reach the platter. False where it has to tell of
+    /// a write-back that failed.
+    @discardableResult
+    mutating func sync() -> Bool {
+        if hasFailedUnheard {
+            hasFailedUnheard = false
+            return false
+        }
         settle(size: cached.count, dirty)
         dirty = []
         sizes = []
+        handedOver = nil
         durableAllocated = allocated
+        return true
+    }
+
+    /// The file's part of a syncfs.
+    mutating func handOver() {
+        handedOver = HandedOver(size: cached.count, allocated: allocated, sectors: dirty)
+    }
+
+    /// The device empties its cache: what was handed over is on the platter.
+    mutating func settleHandedOver() {
+        guard let handed = handedOver else { return }
+        handedOver = nil
+        settle(size: handed.size, handed.sectors)
+        dirty.subtract(handed.sectors.subtracting(handed.rewritten))
+        sizes.removeAll { $0 <= handed.size }
+        durableAllocated = handed.allocated
+    }
+
+    /// The file's part of a syncfs that fails because of it: like a sync that fails, and the next
+    /// sync says so.
+    mutating func failWriteBack(_ generator: inout Generator) {
+        failSync(&generator)
+        hasFailedUnheard = true
     }
 
     /// fdatasync that fails: each dirty sector reached the platter or did not, and none is dirty
@@ -108,6 +154,8 @@ struct SimulatedFileData {
         lost.formUnion(dirty.subtracting(kept))
         settle(size: size, kept)
         dirty = []
+        handedOver = nil
+        hasFailedUnheard = false
     }
 
     /// posix_fadvise(POSIX_FADV_DONTNEED): clean pages are read from the platter from now on.
@@ -149,6 +197,8 @@ struct SimulatedFileData {
         dirty = []
         lost = []
         sizes = []
+        handedOver = nil
+        hasFailedUnheard = false
     }
 
     /// Copies `sectors` to the platter, whose file then has `size` bytes. Sectors behind that
@@ -215,6 +265,8 @@ struct SimulatedDirectoryData {
     private(set) var names: [String: Int] = [:]
     private(set) var durable: [String: Int] = [:]
     private var pending: [Change] = []
+    /// How many of them a write-back of the file system has handed to the device.
+    private var handedOver = 0
 
     mutating func apply(_ change: Change) {
         Self.apply(change, to: &names)
@@ -236,6 +288,17 @@ struct SimulatedDirectoryData {
     mutating func sync() {
         durable = names
         pending = []
+        handedOver = 0
+    }
+
+    /// The directory's part of a syncfs.
+    mutating func handOver() { handedOver = pending.count }
+
+    /// The device empties its cache: what was handed over is on the platter.
+    mutating func settleHandedOver() {
+        for change in pending.prefix(handedOver) { Self.apply(change, to: &durable) }
+        pending.removeFirst(handedOver)
+        handedOver = 0
     }
 
     /// Names that a power cut may keep or lose.
@@ -259,5 +322,6 @@ struct SimulatedDirectoryData {
         for change in pending where choose(2) == 1 { Self.apply(change, to: &durable) }
         names = durable
         pending = []
+        handedOver = 0
     }
 }

@@ -70,6 +70,23 @@ final class SuicidalDisk: Disk {
     }
     func freeBytes(_ path: String) throws(SystemError) -> Int64 { try inner.freeBytes(path) }
     func lock(_ path: String) throws(SystemError) -> (any DiskFile)? { try inner.lock(path) }
+    func fileSystem(of path: String) throws(SystemError) -> (any DiskFileSystem)? {
+        try inner.fileSystem(of: path).map { SuicidalFileSystem($0, self) }
+    }
+}
+
+private final class SuicidalFileSystem: DiskFileSystem {
+    private let inner: any DiskFileSystem
+    private let disk: SuicidalDisk
+
+    init(_ inner: any DiskFileSystem, _ disk: SuicidalDisk) {
+        self.inner = inner
+        self.disk = disk
+    }
+
+    func writeBack() throws(SystemError) {
+        try disk.change { () throws(SystemError) in try inner.writeBack() }
+    }
 }
 
 private final class SuicidalFile: DiskFile {

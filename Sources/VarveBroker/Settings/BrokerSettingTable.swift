@@ -153,6 +153,11 @@ extension BrokerSettings {
             "Retention counts from the time a record was appended, or from the time it claims "
                 + "(Kafka's rule)."),
         .init(
+            "varve.sync.together.min", .int(2...1_000_000), "4",
+            "From so many partitions on that wait to be synced, one write-back of the whole file "
+                + "system does it for all of them (ext4 and XFS, Linux 5.8 or later). It takes "
+                + "along what others have written there, and is left alone while that is slower."),
+        .init(
             "varve.sync.threads", .int(1...64), "4",
             "Threads that sync files of one group commit side by side."),
         .init(
