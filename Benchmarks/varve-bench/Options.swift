@@ -16,6 +16,8 @@ struct Options {
     var events: String?
     /// Gigabytes of history made for the scenarios about it, in files with holes.
     var historyGigabytes = 100
+    /// Settings of the Varve that is measured, as `varve broker --set` takes them.
+    var settings: [String] = []
 
     init(_ words: [String]) throws {
         var rest = words[...]
@@ -41,6 +43,7 @@ struct Options {
             case "--json": json = value
             case "--events": events = value
             case "--history": historyGigabytes = try Self.number(value, word, 1...10_000)
+            case "--set": settings.append(value)
             default:
                 throw BenchError.usage("there is no option \(word); see: varve-bench --help")
             }

@@ -19,6 +19,7 @@ import VarvePlatform
           --json FILE        the figures of all rounds
           --events FILE      real events for produce-lz4, one in a line; look-alikes
           --history GB       how much history the scenarios start and history have; 100
+          --set NAME=VALUE   a setting of the measured broker (may be given again)
 
         Peers: librdkafka's mock cluster (librdkafka-dev), redis-server and nats-server from
         Debian, and Apache Kafka where KAFKA_HOME is set.

@@ -28,6 +28,7 @@ class VarveServer: KafkaBroker {
 
     func start(partitions: Int) throws {
         let set = ["num.partitions=\(partitions)", "group.initial.rebalance.delay.ms=0"] + settings
+            + bench.options.settings
         let program = try Program(
             bench.broker,
             [
