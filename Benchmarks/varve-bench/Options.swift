@@ -5,6 +5,8 @@ import VarvePlatform
 struct Options {
     var scenarios: [String] = []
     var rounds = 5
+    /// Rounds before those that count: a Java virtual machine is several times faster after some.
+    var warmUpRounds = 0
     /// The longest that one run produces; slow peers send less in it.
     var seconds = 1
     /// Nil for all that are there.
@@ -35,6 +37,7 @@ struct Options {
             }
             switch word {
             case "--rounds": rounds = try Self.number(value, word, 1...1000)
+            case "--warm-up": warmUpRounds = try Self.number(value, word, 0...100)
             case "--seconds": seconds = try Self.number(value, word, 1...600)
             case "--peers":
                 peers = Set(value == "none" ? [] : value.split(separator: ",").map(String.init))

@@ -12,6 +12,7 @@ import VarvePlatform
         and with other systems, and prints the ratios. Build it and the broker with -c release.
 
           --rounds N         rounds of each scenario; 5
+          --warm-up N        rounds before them that do not count, for peers in Java; 0
           --seconds N        the longest that one run produces; 1
           --peers A,B        only these besides varve, or none; all that are there
           --directory DIR    the disk to measure: a new directory in this one; the current one

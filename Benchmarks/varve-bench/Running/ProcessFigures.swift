@@ -2,20 +2,15 @@ import Foundation
 
 /// What Linux says of a process (proc(5)).
 enum ProcessFigures {
-    /// Ticks of /proc/PID/stat in a second: USER_HZ, 100 on every Linux (time(7)).
-    private static let ticksPerSecond = 100.0
-
-    /// CPU seconds of all its threads so far, user and system.
+    /// CPU seconds of all its threads so far, user and system: to the nanosecond, where
+    /// /proc/PID/stat counts hundredths of a second.
     static func cpuSeconds(_ identifier: Int32) throws -> Double {
-        let text = try String(contentsOfFile: "/proc/\(identifier)/stat", encoding: .utf8)
-        // The name, in parentheses, may hold spaces; utime and stime are fields 14 and 15.
-        guard let end = text.lastIndex(of: ")") else {
-            throw BenchError.failed("/proc/\(identifier)/stat cannot be understood")
+        var clock = clockid_t()
+        var time = timespec()
+        guard clock_getcpuclockid(identifier, &clock) == 0, clock_gettime(clock, &time) == 0 else {
+            throw BenchError.failed("process \(identifier) has no clock: has it ended?")
         }
-        let fields = text[text.index(after: end)...].split(separator: " ")
-        guard fields.count > 13, let user = Double(fields[11]), let system = Double(fields[12])
-        else { throw BenchError.failed("/proc/\(identifier)/stat cannot be understood") }
-        return (user + system) / ticksPerSecond
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     /// Resident memory in bytes: now, and at its most.

@@ -20,7 +20,8 @@ struct Rounds {
                 note(error, contestant, &result)
             }
         }
-        for round in 0..<bench.options.rounds {
+        let warmUp = bench.options.warmUpRounds
+        for round in 0..<warmUp + bench.options.rounds {
             var figures: [String: Measurement] = [:]
             for index in contestants.indices {
                 let contestant = contestants[(index + round) % contestants.count]
@@ -33,6 +34,7 @@ struct Rounds {
                     contestant.finish()
                 }
             }
+            guard round >= warmUp else { continue }
             result.rounds.append(figures)
             result.loadAverages.append(Machine.loadAverage)
         }
