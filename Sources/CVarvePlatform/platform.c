@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CVarvePlatform.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/sockios.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -65,6 +67,11 @@ int varve_can_write_back(int descriptor) {
     struct statfs status;
     if (fstatfs(descriptor, &status) != 0) return 0;
     return status.f_type == EXT4_SUPER_MAGIC || status.f_type == XFS_SUPER_MAGIC;
+}
+
+int varve_takes_changes(int descriptor) {
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_NOW}};
+    return futimens(descriptor, times) == 0 || (errno != EROFS && errno != EIO);
 }
 
 int varve_write_back(int descriptor) { return syncfs(descriptor); }

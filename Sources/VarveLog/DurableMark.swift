@@ -99,9 +99,16 @@ struct DurableMarkFile: Sendable {
         let file = try disk.open(path, .readWrite)
         // After a failed sync the cache shows a mark that the disk does not have.
         try file.dropCache()
+        last = try Self.newest(in: file)
+        // And a killed process leaves one that the disk does not have yet.
+        if last?.isCleanStop != true, try !file.settle() { last = try Self.newest(in: file) }
+    }
+
+    private static func newest(in file: any DiskFile) throws(SystemError) -> DurableMark? {
         let bytes = try ByteSlice(filling: 2 * DurableMark.slotBytes) {
             (buffer) throws(SystemError) in try file.read(into: buffer, at: 0)
         }
+        var last: DurableMark?
         for slot in 0..<2 where bytes.count >= (slot + 1) * DurableMark.slotBytes {
             let start = slot * DurableMark.slotBytes
             if let mark = DurableMark(slot: bytes[start..<start + DurableMark.slotBytes]),
@@ -110,8 +117,7 @@ struct DurableMarkFile: Sendable {
                 last = mark
             }
         }
-        // And a killed process leaves one that the disk does not have yet.
-        if last?.isCleanStop != true { try file.syncData() }
+        return last
     }
 
     /// Writes a newer mark; durable on return. `mark.sequence` is set here.

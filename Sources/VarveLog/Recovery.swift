@@ -217,28 +217,14 @@ struct Recovery {
         return seal
     }
 
-    /// What a killed process left in the cache becomes durable; what a failed write-back left there
-    /// goes. From here on reads tell what the disk has.
-    private static func settle(_ file: any DiskFile) throws(SystemError) {
-        do throws(SystemError) {
-            try file.syncData()
-        } catch {
-            // Perhaps it was a failure that an earlier process did not live to hear of: the kernel
-            // keeps that for who opens the file next. Nothing was acknowledged on its strength, and
-            // its bytes go with the cache. Not a sync tried twice (I6): what this one makes durable
-            // is read from the disk before it is believed. A disk that is still sick fails it too.
-            try file.dropCache()
-            try file.syncData()
-        }
-        try file.dropCache()
-    }
-
     /// Reads a segment from `start` on and puts right what is wrong with it.
     private mutating func scan(
         _ segment: inout Segment, from start: Int64, size: Int64, nextBase: Int64?
     ) throws(SystemError) {
         let file = try segment.open()
-        try Self.settle(file)
+        // From here on reads tell what the disk has.
+        try file.settle()
+        try file.dropCache()
         let limit = nextBase ?? Int64.max
         let firstAppendTime = segment.firstAppendTime
         let before = segment

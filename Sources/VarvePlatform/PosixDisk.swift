@@ -64,7 +64,9 @@ package final class PosixDisk: Disk {
         let descriptor = retryingInterrupts { varve_open(path, O_RDONLY | O_DIRECTORY, 0) }
         guard descriptor >= 0 else { throw .last("open", path) }
         defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw .last("fsync", path) }
+        guard fsync(descriptor) == 0, varve_takes_changes(descriptor) == 1 else {
+            throw .last("fsync", path)
+        }
     }
 
     package func freeBytes(_ path: String) throws(SystemError) -> Int64 {
@@ -229,7 +231,9 @@ package final class PosixFile: DiskFile {
 
     package func syncData() throws(SystemError) {
         // Not repeated after EINTR either: what it did is unknown, which is a failed sync (I6).
-        guard fdatasync(descriptor) == 0 else { throw failure("fdatasync") }
+        guard fdatasync(descriptor) == 0, varve_takes_changes(descriptor) == 1 else {
+            throw failure("fdatasync")
+        }
     }
 
     package func dropCache() throws(SystemError) {

@@ -49,6 +49,13 @@ void varve_name_thread(const char *name);
 /// whatever had failed; other file systems were not looked into.)
 int varve_can_write_back(int descriptor);
 
+/// Whether the file's file system still takes changes: 1, or 0 with errno EROFS or EIO. For behind
+/// each sync. When ext4's journal gives up, it says so to the syncs that wait for its last
+/// transaction; one that comes a moment later finds that over, and returns 0 though nothing of it
+/// is on the disk (jbd2_complete_transaction). A change needs a transaction of its own, and there
+/// is none any more. This one sets the time of modification, which costs no writing.
+int varve_takes_changes(int descriptor);
+
 /// syncfs(2). Returns 0, or -1 with errno.
 int varve_write_back(int descriptor);
 

@@ -14,12 +14,13 @@ enum DeleteGroupsHandler: RequestHandler {
         let answers = Lock([ErrorCode?](repeating: nil, count: names.count))
         for (index, name) in names.enumerated() {
             context.broker.groups.delete(name) { error in
-                let all = answers.withLock { answers in
-                    answers[index] = error
-                    return answers
-                }
                 // Whoever brings the last answer sees all of them.
-                guard !all.contains(nil) else { return }
+                guard
+                    let all = answers.withLock({ answers -> [ErrorCode?]? in
+                        answers[index] = error
+                        return answers.contains(nil) ? nil : answers
+                    })
+                else { return }
                 var response = DeleteGroupsResponse()
                 response.results = zip(names, all).map { name, answer in
                     DeleteGroupsResponse.Group {
