@@ -156,6 +156,24 @@ import VarveSimulation
         for partition in acknowledged { #expect(left[Int(partition)] == 2) }
     }
 
+    @Test func whateverWaitsIsServedHoweverMany() throws {
+        let disk = SimulatedDisk(seed: 4)
+        var options = World.options()
+        options.openFilesMax = 3000
+        let directory = try DataDirectory.open(
+            path: "/data", disk: disk, options: options, now: World.now, logger: nil)
+        let topic = try directory.createTopic("many", partitions: 1500, now: World.now)
+        for log in topic.partitions {
+            _ = try log.append(Batches.batch([[1]]), now: World.now)
+        }
+        directory.commitNow()
+        #expect(topic.partitions.allSatisfy { $0.durableEnd == 1 })
+        disk.powerCut(keep: 0)
+        let after = try DataDirectory.open(
+            path: "/data", disk: disk, options: options, now: World.now, logger: nil)
+        #expect(after.topic("many")!.partitions.allSatisfy { $0.durableEnd == 1 })
+    }
+
     @Test func aSlowWriteBackIsLeftAlone() throws {
         let disk = SimulatedDisk(seed: 9)
         var options = DataDirectoryOptions(commit: .threads(syncers: 1))

@@ -32,7 +32,9 @@ struct SimulatedFileData {
         let size: Int
         let allocated: Int
         let sectors: Set<Int>
-        /// Those written again since.
+        /// How many of `sizes` it had before, and has no more.
+        var sizeCount: Int
+        /// Sectors written again since.
         var rewritten: Set<Int> = []
     }
     private var handedOver: HandedOver?
@@ -91,7 +93,10 @@ struct SimulatedFileData {
     private mutating func noteSize() {
         if sizes.last != cached.count { sizes.append(cached.count) }
         // The oldest ones are much like their neighbours.
-        if sizes.count > 8 { sizes.remove(at: 4) }
+        if sizes.count > 8 {
+            sizes.remove(at: 4)
+            if let count = handedOver?.sizeCount, count > 4 { handedOver?.sizeCount = count - 1 }
+        }
     }
 
     /// Flips a bit that the platter has too, or only shows one that it has not. False where there
@@ -124,7 +129,8 @@ struct SimulatedFileData {
 
     /// The file's part of a syncfs.
     mutating func handOver() {
-        handedOver = HandedOver(size: cached.count, allocated: allocated, sectors: dirty)
+        handedOver = HandedOver(
+            size: cached.count, allocated: allocated, sectors: dirty, sizeCount: sizes.count)
     }
 
     /// The device empties its cache: what was handed over is on the platter.
@@ -133,7 +139,7 @@ struct SimulatedFileData {
         handedOver = nil
         settle(size: handed.size, handed.sectors)
         dirty.subtract(handed.sectors.subtracting(handed.rewritten))
-        sizes.removeAll { $0 <= handed.size }
+        sizes.removeFirst(handed.sizeCount)
         durableAllocated = handed.allocated
     }
 
