@@ -99,14 +99,14 @@ package final class PosixDisk: Disk {
     /// Whether another process holds the lock of `path`; false when there is no such file. Takes
     /// no lock and changes nothing.
     package func isLocked(_ path: String) throws(SystemError) -> Bool {
-        let descriptor = retryingInterrupts { varve_open(path, O_RDONLY, 0) }
-        guard descriptor >= 0 else {
-            let error = SystemError.last("open", path)
+        let file: PosixFile
+        do throws(SystemError) {
+            file = try PosixFile(reading: path)
+        } catch {
             if error.isMissing { return false }
             throw error
         }
-        defer { close(descriptor) }
-        let answer = varve_is_locked(descriptor)
+        let answer = varve_is_locked(file.descriptor)
         guard answer >= 0 else { throw .last("fcntl(F_OFD_GETLK)", path) }
         return answer == 1
     }
@@ -145,6 +145,13 @@ package final class PosixFile: DiskFile {
     init(descriptor: Int32, path: String) {
         self.descriptor = descriptor
         self.path = path
+    }
+
+    /// Opens an existing file, or pipe, to be read only.
+    package convenience init(reading path: String) throws(SystemError) {
+        let descriptor = retryingInterrupts { varve_open(path, O_RDONLY, 0) }
+        guard descriptor >= 0 else { throw .last("open", path) }
+        self.init(descriptor: descriptor, path: path)
     }
 
     deinit { close(descriptor) }

@@ -42,6 +42,25 @@ package enum StandardStreams {
         return count
     }
 
+    /// All that the file or pipe at `path` gives, blocking.
+    /// - Throws: EFBIG where that is more than `bytesMax` bytes, and what open(2) and read(2) have.
+    package static func readAll(
+        _ path: String, bytesMax: Int = 64 << 20
+    ) throws(SystemError) -> ByteSlice {
+        let file = try PosixFile(reading: path)
+        var text = ByteWriter()
+        while true {
+            let piece = try ByteSlice(filling: 64 << 10) { (buffer) throws(SystemError) in
+                try read(file.descriptor, into: buffer)
+            }
+            if piece.isEmpty { return text.finish() }
+            text.bytes(piece)
+            guard text.count <= bytesMax else {
+                throw SystemError(call: "read", errno: SystemError.fileTooBig, subject: path)
+            }
+        }
+    }
+
     /// Waits until there is something to read, or the end; false after `timeoutMilliseconds`.
     package static func waitReadable(
         _ descriptor: Int32, timeoutMilliseconds: Int32

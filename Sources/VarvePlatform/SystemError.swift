@@ -23,9 +23,10 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
         SystemError(call: call, errno: Glibc.errno, subject: subject)
     }
 
-    package var description: String {
-        "\(call) \(subject): \(String(cString: strerror(errno))) (errno \(errno))"
-    }
+    package var description: String { "\(call) \(subject): \(reason) (errno \(errno))" }
+
+    /// The errno in the words of strerror(3).
+    package var reason: String { String(cString: strerror(errno)) }
 
     /// No space left, on the device or in the quota (ENOSPC, EDQUOT).
     package var isFull: Bool { errno == ENOSPC || errno == EDQUOT }

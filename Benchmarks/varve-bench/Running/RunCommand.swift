@@ -7,6 +7,7 @@ enum RunCommand {
         defer { bench.end() }
         var results = Results(machine: Machine.describe(log: bench.directory))
         print(TextReport.heading(results.machine))
+        print(FreeMemory.touch())
         results.historyGigabytes = options.historyGigabytes
         do {
             let proof = try DurabilityProof.run(bench)

@@ -1,4 +1,4 @@
-internal import Foundation
+internal import FoundationEssentials
 internal import VarveClient
 internal import VarvePlatform
 
@@ -196,16 +196,15 @@ enum GroupResetCommand {
     /// Lines `topic,partition,offset`; quotes around the topic and a header line are taken.
     private static func csv(_ file: String) throws(CommandError) -> [TopicPartition: Int64] {
         let text: String
-        do {
-            text = try String(contentsOfFile: file, encoding: .utf8)
+        do throws(SystemError) {
+            text = try StandardStreams.readAll(file).string
         } catch {
-            throw .failed("cannot read \(file): \(error.localizedDescription)")
+            throw .failed("cannot read \(file): \(error.reason)")
         }
         var result: [TopicPartition: Int64] = [:]
         for (index, line) in text.split(whereSeparator: \.isNewline).enumerated() {
-            let cells = line.split(separator: ",").map {
-                $0.trimmingCharacters(in: CharacterSet(charactersIn: " \""))
-            }
+            // No topic's name has spaces or quotes in it.
+            let cells = line.split(separator: ",").map { $0.filter { $0 != " " && $0 != "\"" } }
             guard cells.count == 3, let partition = Int32(cells[1]), let offset = Int64(cells[2])
             else {
                 if index == 0 { continue }

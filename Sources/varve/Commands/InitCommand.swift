@@ -1,4 +1,3 @@
-internal import Foundation
 internal import VarvePlatform
 
 /// `varve init`: a first configuration to run and to change.
@@ -18,13 +17,16 @@ enum InitCommand {
         let text = SampleConfiguration.text(
             listen: try arguments.endpoint(listen) ?? Endpoint(host: "127.0.0.1", port: 9092),
             http: try arguments.endpoint(http) ?? Endpoint(host: "127.0.0.1", port: 9644))
-        do {
-            try Data(text.utf8).write(
-                to: URL(fileURLWithPath: path), options: .withoutOverwriting)
-        } catch let error as CocoaError where error.code == .fileWriteFileExists {
-            throw .failed("\(path) exists already and was left as it is")
+        do throws(SystemError) {
+            let file = try PosixDisk().open(path, .createNew)
+            try ByteSlice(text).withUnsafeBytes { (bytes) throws(SystemError) in
+                try file.write(bytes, at: 0)
+            }
         } catch {
-            throw .failed("cannot write \(path): \(error.localizedDescription)")
+            throw .failed(
+                error.isExisting
+                    ? "\(path) exists already and was left as it is"
+                    : "cannot write \(path): \(error.reason)")
         }
         Output.standard.line("wrote \(path); start with: varve up --config \(path)")
     }

@@ -1,4 +1,3 @@
-internal import Foundation
 internal import VarveClient
 internal import VarvePlatform
 internal import VarveRecords
@@ -107,17 +106,17 @@ enum ProduceCommand {
         _ file: String, _ shape: Shape, _ producer: Producer, _ tally: Tally, _ bar: ProgressBar,
         _ session: Session
     ) async throws(CommandError) {
-        let handle: FileHandle
-        if file == "-" {
-            handle = .standardInput
-        } else {
-            guard let opened = FileHandle(forReadingAtPath: file) else {
-                throw .failed("cannot read \(file): \(String(cString: strerror(errno)))")
+        var opened: PosixFile?
+        if file != "-" {
+            do throws(SystemError) {
+                opened = try PosixFile(reading: file)
+            } catch {
+                throw .failed("cannot read \(file): \(error.reason)")
             }
-            handle = opened
         }
         var lines = LineReader(
-            descriptor: handle.fileDescriptor, isStopping: { tally.isStopping })
+            descriptor: opened?.descriptor ?? StandardStreams.input,
+            isStopping: { tally.isStopping })
         while !tally.isStopping, let line = try await lines.next() {
             let bytes = Int64(line.count)
             try await session.asking { () throws(ClientError) in
@@ -132,8 +131,8 @@ enum ProduceCommand {
                 throw session.failure(error)
             }
         }
-        // Not earlier: the descriptor goes with the handle.
-        withExtendedLifetime(handle) {}
+        // Not earlier: the descriptor goes with the file.
+        withExtendedLifetime(opened) {}
     }
 
     private static func shape(_ arguments: Arguments) throws(CommandError) -> Shape {

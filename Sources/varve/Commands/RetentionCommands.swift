@@ -1,4 +1,4 @@
-internal import Foundation
+internal import FoundationEssentials
 internal import VarvePlatform
 
 /// `varve retention show|apply`: what ages out, and letting it go now. Asks the broker's HTTP port.

@@ -1,4 +1,4 @@
-internal import Foundation
+internal import FoundationEssentials
 internal import VarveBroker
 internal import VarveDelivery
 internal import VarvePlatform
@@ -56,17 +56,16 @@ extension Configuration {
     /// the place in it, and where it helps the nearest right word.
     package static func load(_ path: String) throws(CommandError) -> Configuration {
         let absolute = URL(fileURLWithPath: path).standardizedFileURL.path
-        let data: Data
-        do {
-            data = try Data(contentsOf: URL(fileURLWithPath: absolute))
+        let text: ByteSlice
+        do throws(SystemError) {
+            text = try StandardStreams.readAll(absolute)
         } catch {
-            let reason = (error as NSError).userInfo[NSUnderlyingErrorKey] ?? error
             throw .usage(
-                FileManager.default.fileExists(atPath: absolute)
-                    ? "cannot read \(path): \(reason)"
-                    : "there is no configuration file \(path): varve init writes one")
+                error.isMissing
+                    ? "there is no configuration file \(path): varve init writes one"
+                    : "cannot read \(path): \(error.reason)")
         }
-        return try parse(data, path: absolute)
+        return try parse(text.withUnsafeBytes { Data($0) }, path: absolute)
     }
 
     /// Checks the contents of a file that stands at the absolute `path`.

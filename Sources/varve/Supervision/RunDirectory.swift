@@ -1,4 +1,4 @@
-internal import Foundation
+internal import FoundationEssentials
 package import VarveDelivery
 
 /// Where `varve up` and its workers say how they are, for `varve status`: small files under
