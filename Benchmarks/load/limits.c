@@ -1,6 +1,8 @@
 /* What the machine itself can do, with the same bytes.
  *
  *     limits append   file= bytes= piece= group=   writes of `piece` bytes, fdatasync each `group`
+ *     limits server   file= bytes= piece=          the same for each piece that a client sends, one
+ *                                                  at a time, answered when it is on disk
  *     limits loopback bytes=                       from one thread to another over TCP
  *     limits sendfile file= bytes=                 the file's bytes likewise, by sendfile */
 #include "bench.h"
@@ -71,6 +73,61 @@ static void connect_pair(int pair[2]) {
     if (connect(pair[0], (struct sockaddr *)&address, size)) fail("%s", strerror(errno));
     pair[1] = accept(listener, NULL, NULL);
     close(listener);
+    int on = 1;
+    for (int i = 0; i < 2; i++) setsockopt(pair[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+/* The least that any durable server does: one thread, blocking calls, nothing looked at. */
+struct synced {
+    int socket, file;
+    size_t piece;
+};
+
+static void *serve(void *context) {
+    struct synced *s = context;
+    unsigned char *buffer = malloc(s->piece);
+    if (!buffer) fail("out of memory");
+    for (off_t at = 0; recv(s->socket, buffer, s->piece, MSG_WAITALL) == (ssize_t)s->piece;
+         at += (off_t)s->piece)
+        if (pwrite(s->file, buffer, s->piece, at) != (ssize_t)s->piece || fdatasync(s->file)
+            || send(s->socket, "on disk", 8, 0) != 8)
+            fail("the server: %s", strerror(errno));
+    free(buffer);
+    return NULL;
+}
+
+static void server(void) {
+    size_t piece = (size_t)number_option("piece", 170);
+    uint64_t bytes = (uint64_t)number_option("bytes", 170 * 400);
+    const char *name = text_option("file", "limit");
+    if (piece > POOL_BYTES) fail("pieces of at most %d bytes", POOL_BYTES);
+    make_pool(NULL);
+    int pair[2];
+    connect_pair(pair);
+    struct synced s = {.socket = pair[1], .piece = piece};
+    s.file = open(name, O_RDWR | O_CREAT | O_TRUNC, 0644);
+    if (s.file < 0) fail("%s: %s", name, strerror(errno));
+    pthread_t thread;
+    struct figures f = {0};
+    uint64_t start = now_ns();
+    double cpu = cpu_seconds();
+    pthread_create(&thread, NULL, serve, &s);
+    while (f.bytes < bytes) {
+        char answer[8];
+        uint64_t began = now_ns();
+        if (send(pair[0], event_pool, piece, 0) != (ssize_t)piece
+            || recv(pair[0], answer, sizeof answer, MSG_WAITALL) != sizeof answer)
+            fail("after %llu bytes: %s", (unsigned long long)f.bytes, strerror(errno));
+        note_latency(&f.latencies, now_ns() - began);
+        f.bytes += piece;
+        f.records++;
+    }
+    f.seconds = (double)(now_ns() - start) / 1e9;
+    f.cpu = cpu_seconds() - cpu;
+    shutdown(pair[0], SHUT_WR);
+    pthread_join(thread, NULL);
+    unlink(name);
+    print_figures(&f);
 }
 
 static void transfer(int file) {
@@ -105,10 +162,12 @@ static void transfer(int file) {
 }
 
 int main(int count, char **words) {
-    if (count < 2) fail("usage: limits append|loopback|sendfile name=value ...");
+    if (count < 2) fail("usage: limits append|server|loopback|sendfile name=value ...");
     take_options(count - 2, words + 2);
     if (!strcmp(words[1], "append")) {
         append();
+    } else if (!strcmp(words[1], "server")) {
+        server();
     } else if (!strcmp(words[1], "loopback")) {
         transfer(-1);
     } else if (!strcmp(words[1], "sendfile")) {

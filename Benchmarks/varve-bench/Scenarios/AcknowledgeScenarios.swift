@@ -8,13 +8,15 @@ enum AcknowledgeScenarios {
             name: "latency",
             summary: "one record of 100 bytes at a time, from request to acknowledgement",
             marks: [
-                ratio("p50 over a raw append and fdatasync", 1.3, \.p50),
-                ratio("p99 over a raw append and fdatasync", 1.5, \.p99),
+                ratio("p50 over a raw append and fdatasync", 1.3, "disk", \.p50),
+                ratio("p99 over a raw append and fdatasync", 1.5, "disk", \.p99),
+                ratio("p50 over the barest durable server", 1.3, "server", \.p50),
             ]
         ) { bench in
             var all: [any Contestant] = [
                 WireProducing(try VarveServer(bench), connections: 1, records: 400),
                 Limits.sync(bench, bytes: batchBytes, count: 400),
+                Limits.server(bench, bytes: batchBytes, count: 400),
             ]
             all.append(ClientLatency(try VarveServer(bench), name: "varve-librdkafka"))
             if bench.wants("mock") { all.append(ClientLatency(MockServer(bench), name: "mock")) }
@@ -61,13 +63,14 @@ enum AcknowledgeScenarios {
     }
 
     private static func ratio(
-        _ text: String, _ bound: Double, _ figure: @escaping (Measurement) -> Double?
+        _ text: String, _ bound: Double, _ limit: String,
+        _ figure: @escaping (Measurement) -> Double?
     ) -> Mark {
         Mark(
             text: text, bound: .atMost(bound),
             value: { round in
                 guard let ours = round["varve"].flatMap(figure),
-                    let theirs = round["disk"].flatMap(figure), theirs > 0
+                    let theirs = round[limit].flatMap(figure), theirs > 0
                 else { return nil }
                 return ours / theirs
             })

@@ -28,6 +28,19 @@ enum Limits {
         }
     }
 
+    /// The same for each piece that a client sends over loopback, one at a time, answered when it
+    /// is on disk: what no durable server can do without.
+    static func server(_ bench: Workbench, bytes: Int, count: Int) -> Single {
+        Single("server", isDurable: true) { _ in
+            try run(
+                bench, "server",
+                [
+                    "file": bench.directory + "/limit", "bytes": "\(bytes * count)",
+                    "piece": "\(bytes)",
+                ])
+        }
+    }
+
     /// The same bytes through a loopback connection; the CPU is that of both ends.
     static func loopback(_ bench: Workbench, _ load: Load) -> Single {
         transfer("loopback", bench, load)
