@@ -71,6 +71,12 @@ package struct ConfigurationDefinition: Sendable {
             "leader.replication.throttled.replicas", .list, "",
             "Taken for compatibility: with one replica nothing is replicated."),
         .init(
+            "local.retention.bytes", .long, "-2", in: -2...Int64.max,
+            "Taken for compatibility: without tiered storage retention.bytes is what counts."),
+        .init(
+            "local.retention.ms", .long, "-2", in: -2...Int64.max,
+            "Taken for compatibility: without tiered storage retention.ms is what counts."),
+        .init(
             "max.compaction.lag.ms", .long, "9223372036854775807", in: 1...Int64.max,
             "A record is compacted at the latest after this time."),
         .init(
@@ -98,6 +104,15 @@ package struct ConfigurationDefinition: Sendable {
         .init(
             "preallocate", .boolean, "false",
             "Taken for compatibility: segments are never preallocated."),
+        .init(
+            "remote.log.copy.disable", .boolean, "false",
+            "Taken for compatibility: there is no tiered storage."),
+        .init(
+            "remote.log.delete.on.disable", .boolean, "false",
+            "Taken for compatibility: there is no tiered storage."),
+        .init(
+            "remote.storage.enable", .boolean, "false", words: ["false"],
+            "There is no tiered storage, so only false is taken."),
         .init(
             "retention.bytes", .long, "-1", in: -1...Int64.max,
             "The most bytes a partition keeps; -1 for no limit. Whole segments go."),
@@ -136,7 +151,9 @@ package struct ConfigurationDefinition: Sendable {
     func reasonAgainst(_ value: String) -> String? {
         switch type {
         case .boolean:
-            return value == "true" || value == "false" ? nil : "must be true or false"
+            guard value == "true" || value == "false" else { return "must be true or false" }
+            return words.isEmpty || words.contains(value)
+                ? nil : "must be \(words.joined(separator: ", ")): \(documentation)"
         case .int, .long:
             guard let number = Int64(value) else { return "\"\(value)\" is not a whole number" }
             guard range.contains(number) else {

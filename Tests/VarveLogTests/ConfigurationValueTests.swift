@@ -11,6 +11,7 @@ import VarveLog
             ("compression.type", "rar", "one of"), ("cleanup.policy", "delete,delete", "list of"),
             ("leader.replication.throttled.replicas", "0", "partition:broker"),
             ("leader.replication.throttled.replicas", "0:1,all", "partition:broker"),
+            ("remote.storage.enable", "true", "no tiered storage"),
         ] {
             let error = #expect(throws: LogError.self) {
                 try TopicConfiguration(overrides: [name: value])
@@ -26,6 +27,7 @@ import VarveLog
             ("compression.type", "uncompressed"), ("cleanup.policy", "compact, delete"),
             ("leader.replication.throttled.replicas", "0:1, 1:2"),
             ("follower.replication.throttled.replicas", "*"),
+            ("remote.storage.enable", "false"), ("local.retention.ms", "-2"),
         ] {
             let configuration = try TopicConfiguration(overrides: [name: value])
             #expect(configuration.overrides == [name: value])
