@@ -41,7 +41,8 @@ internal import VarveWire
         for entry in MessageCatalog.entries
         where entry.type is any WireRequest.Type || entry.type is any WireResponse.Type {
             if entry.name.hasPrefix("ConsumerGroup") { continue }
-            #expect(covered.contains("\(entry.name) \(entry.version)"))
+            let isCovered = covered.contains("\(entry.name) \(entry.version)")
+            #expect(isCovered, "\(entry.name) \(entry.version)")
         }
     }
 
