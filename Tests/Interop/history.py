@@ -52,12 +52,14 @@ class Transaction(Operation):
     sends: list = field(default_factory=list)
     # When the commit was asked for; None: never.
     commit: float | None = None
+    # What its client said of it where it did not commit.
+    error: str = ""
 
     def asks_commit(self):
         self.commit = time.monotonic()
 
     def detail(self):
-        return f"of {' '.join(send.value for send in self.sends)}"
+        return f"of {' '.join(send.value for send in self.sends)} {self.error}"
 
 
 @dataclass(eq=False, slots=True)

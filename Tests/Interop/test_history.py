@@ -1,0 +1,124 @@
+"""kill -9 of the broker at random moments while clients of all kinds produce, consume and transact
+side by side; what they did and were told goes into one history, and the checker finds nothing wrong
+with it.
+
+VARVE_KILLS says how often the broker is killed: 5 by default, 100 in the full run. VARVE_SEED
+repeats the moments and the clients' choices of a run.
+"""
+import os
+import random
+import time
+
+from broker import kill_at_random_moments
+from clients import create_topic
+from history import READ_COMMITTED, READ_UNCOMMITTED, History
+from history_checker import check
+from history_client import PARTITIONS, SECONDS, World
+from history_consumers import (AssignedConsumer, KafkaPythonConsumer, Member, ask_ends,
+                               read_to_the_end)
+from history_producers import AioKafkaProducer, ConfluentProducer, KafkaPythonProducer
+from history_transactions import Late, Mixer, Mover, Rival, Vanishing, Writer
+from test_transactional_clients import read
+
+KILLS = int(os.environ.get("VARVE_KILLS", "5"))
+SETTINGS = {
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "100",
+    # Many segments, so that transactions lie across them.
+    "log.segment.bytes": "65536",
+    "group.consumer.min.heartbeat.interval.ms": "100",
+    "group.consumer.heartbeat.interval.ms": "300",
+    "group.consumer.min.session.timeout.ms": "1000",
+    "group.consumer.session.timeout.ms": "6000",
+}
+# Records without transactions; with and without; and moved from one topic to another.
+PLAIN, MIXED, SOURCE, TARGET = TOPICS = ["plain", "mixed", "source", "target"]
+
+
+def make_world(broker, chance):
+    history = History()
+    history.dense.add(PLAIN)
+    history.moved.add(SOURCE)
+    for topic in TOPICS:
+        create_topic(broker.bootstrap, topic, PARTITIONS)
+    return World(broker.bootstrap, history, chance)
+
+
+def make_producers(world):
+    both = [PLAIN, MIXED]
+    return [
+        ConfluentProducer(world, "confluent-idempotent", both, "all", True),
+        ConfluentProducer(world, "confluent-1", both, 1, False),
+        KafkaPythonProducer(world, "kafka-python-idempotent", both, "all", True),
+        KafkaPythonProducer(world, "kafka-python-1", both, 1, False),
+        AioKafkaProducer(world, "aiokafka-idempotent", both, "all", True),
+        Writer(world, "writer", [MIXED]),
+        Writer(world, "contested", [MIXED]),
+        Rival(world, "rival", [MIXED], transactional_id="contested"),
+        Mixer(world, "mixer-1", [MIXED]),
+        Mixer(world, "mixer-2", [MIXED]),
+        Vanishing(world, "vanishing", [MIXED]),
+        Late(world, "late", [MIXED]),
+        Writer(world, "feed", [SOURCE]),
+    ]
+
+
+def make_movers(world):
+    return [Mover(world, f"mover-{n}", SOURCE, TARGET, "movers") for n in (1, 2)]
+
+
+def make_consumers(world):
+    return [
+        AssignedConsumer(world, "assigned-committed", TOPICS, READ_COMMITTED),
+        AssignedConsumer(world, "assigned-uncommitted", TOPICS, READ_UNCOMMITTED),
+        KafkaPythonConsumer(world, "kafka-python-uncommitted", [PLAIN, MIXED], READ_UNCOMMITTED),
+        *(Member(world, f"{protocol}-{n}", [PLAIN, MIXED], isolation, f"{protocol}-group", protocol)
+          for protocol, isolation in (
+              ("classic", READ_COMMITTED), ("consumer", READ_UNCOMMITTED)) for n in (1, 2)),
+    ]
+
+
+def wait_until_moved(world):
+    """Movers go on until all is moved; what they do not manage the checker will say."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        if len(read(world.bootstrap, TARGET)) >= len(read(world.bootstrap, SOURCE)):
+            return
+        time.sleep(0.5)
+
+
+def judge(world, work, kills):
+    """The final readers, and the checker's verdict; the history is kept where it is not clean."""
+    places = world.places(*TOPICS)
+    ask_ends(world, places)
+    for isolation in (READ_UNCOMMITTED, READ_COMMITTED):
+        read_to_the_end(world, places, isolation)
+    verdict = check(world.history)
+    counts = ", ".join(f"{count} {name}" for name, count in world.history.counts().items())
+    print(f"history: {kills} kills, {counts}, {verdict.counts.total()} anomalies")
+    if verdict.counts or os.environ.get("VARVE_KEEP_HISTORY"):
+        world.history.write(work / "history.txt")
+        print(verdict)
+    return verdict
+
+
+def test_the_history_of_many_clients_is_clean_over_kills(make_broker, work):
+    seed = int(os.environ.get("VARVE_SEED", random.randrange(1 << 32)))
+    print(f"history: VARVE_SEED={seed}")
+    chance = random.Random(seed)
+    broker = make_broker(SETTINGS)
+    world = make_world(broker, chance)
+    producers, movers, consumers = make_producers(world), make_movers(world), make_consumers(world)
+    for client in producers + movers + consumers:
+        client.start()
+    kill_at_random_moments(broker, KILLS, (0.3, 2.0), chance)
+    time.sleep(1)
+    for client in producers:
+        client.finish()
+    wait_until_moved(world)
+    for client in movers + consumers:
+        client.finish()
+    verdict = judge(world, work, KILLS)
+    assert not verdict.counts, verdict
+    counts = world.history.counts()
+    assert counts["committed"] >= 5 * KILLS and counts["acknowledged"] >= 100 * KILLS, counts
+    assert sum(mover.moved for mover in movers) >= 10 * KILLS
