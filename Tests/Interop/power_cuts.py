@@ -22,12 +22,56 @@ import kafka
 
 from broker import Broker
 from clients import ConfluentKafka, create_topic
-from test_kill import PARTITIONS, KafkaPythonLoad
 
 # _IOR('X', 125, __u32): EXT4_IOC_SHUTDOWN and XFS_IOC_GOINGDOWN; 2: without flushing the journal.
 SHUTDOWN = 0x8004587D
 WITHOUT_FLUSH = 2
 TOPIC = "events"
+PARTITIONS = 3
+
+
+class KafkaPythonLoad:
+    """Producers of kafka-python that know, event by event, what was acknowledged where."""
+
+    def __init__(self, bootstrap, topic):
+        self.acknowledged = {}
+        self.doubled = []  # two events at one offset: an offset acknowledged twice
+        self.sent = 0
+        self.failures = []
+        self.stopping = False
+        self.lock = threading.Lock()
+        self.producer = kafka.KafkaProducer(
+            bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=2,
+            batch_size=2048, retry_backoff_ms=50, reconnect_backoff_max_ms=200,
+            delivery_timeout_ms=120_000, request_timeout_ms=10_000, max_block_ms=60_000)
+        self.thread = threading.Thread(target=self.run, args=(topic,), daemon=True)
+        self.thread.start()
+
+    def run(self, topic):
+        while not self.stopping:
+            value = b"%d" % self.sent
+            self.sent += 1
+            future = self.producer.send(
+                topic, value=value + b" " + b"x" * 100, partition=self.sent % PARTITIONS)
+            future.add_callback(self.note, value)
+            future.add_errback(self.fail)
+            time.sleep(0.001)
+
+    def note(self, value, metadata):
+        with self.lock:
+            place = metadata.partition, metadata.offset
+            if place in self.acknowledged:
+                self.doubled.append((place, self.acknowledged[place], value))
+            self.acknowledged[place] = value
+
+    def fail(self, error):
+        self.failures.append(repr(error))
+
+    def finish(self):
+        self.stopping = True
+        self.thread.join(70)
+        self.producer.flush(timeout=90)
+        self.producer.close(timeout=10)
 
 
 class Reader:
@@ -124,7 +168,7 @@ def main():
         broker.start()
         create_topic(broker.bootstrap, TOPIC, PARTITIONS)
         reader = Reader(broker.bootstrap)
-        load = KafkaPythonLoad(broker.bootstrap, TOPIC, "all", True)
+        load = KafkaPythonLoad(broker.bootstrap, TOPIC)
         for number in range(count):
             time.sleep(chance.uniform(0.05, 0.6))
             cut(broker, mount, device)
