@@ -1,7 +1,9 @@
 """Consumers that write a history, with partitions of their own choice or as members of a group,
 and what is read and asked when all is over."""
+import asyncio
 import time
 
+import aiokafka
 import confluent_kafka
 import kafka
 from confluent_kafka import KafkaError, TopicPartition
@@ -21,7 +23,7 @@ def check_error(message, process):
 
 
 class AssignedConsumer(Client):
-    """librdkafka, from the start of all places, and now and then back to an earlier offset."""
+    """librdkafka, from the start of all places."""
 
     def __init__(self, world, name, topics, isolation):
         super().__init__(world, Process(name, isolation=isolation))
@@ -66,6 +68,32 @@ class KafkaPythonConsumer(AssignedConsumer):
                     ((m.topic, m.partition), m.offset, value_of(m.value)) for m in messages]
             poll.end("ok")
         consumer.close()
+
+
+class AioKafkaConsumer(AssignedConsumer):
+    """aiokafka, from the start of all places."""
+
+    def work(self):
+        asyncio.run(self.work_in_loop())
+
+    async def work_in_loop(self):
+        consumer = aiokafka.AIOKafkaConsumer(
+            bootstrap_servers=self.world.bootstrap, enable_auto_commit=False,
+            auto_offset_reset="none", isolation_level=self.process.isolation,
+            fetch_max_wait_ms=50, retry_backoff_ms=50)
+        await consumer.start()
+        partitions = [aiokafka.TopicPartition(*place) for place in self.places]
+        self.history.add(Assign(self.process, dict.fromkeys(self.places, 0))).end("ok")
+        consumer.assign(partitions)
+        for partition in partitions:
+            consumer.seek(partition, 0)
+        while not self.stopping:
+            poll = self.history.add(Poll(self.process))
+            for messages in (await consumer.getmany(timeout_ms=100)).values():
+                poll.records += [
+                    ((m.topic, m.partition), m.offset, value_of(m.value)) for m in messages]
+            poll.end("ok")
+        await consumer.stop()
 
 
 class Member(Client):

@@ -16,10 +16,11 @@ from clients import create_topic
 from history import READ_COMMITTED, READ_UNCOMMITTED, History, Poll, Send
 from history_checker import check
 from history_client import PARTITIONS, SECONDS, World
-from history_consumers import (AssignedConsumer, KafkaPythonConsumer, Member, ask_ends,
-                               read_to_the_end)
+from history_consumers import (AioKafkaConsumer, AssignedConsumer, KafkaPythonConsumer, Member,
+                               ask_ends, read_to_the_end)
 from history_producers import AioKafkaProducer, ConfluentProducer, KafkaPythonProducer
 from history_transactions import Late, Mixer, Mover, Rival, Vanishing, Writer
+from history_transactions_python import AioKafkaWriter, KafkaPythonWriter
 from test_transactional_clients import read
 
 KILLS = int(os.environ.get("VARVE_KILLS", "5"))
@@ -62,6 +63,8 @@ def make_producers(world):
         Mixer(world, "mixer-2", [MIXED]),
         Vanishing(world, "vanishing", [MIXED]),
         Late(world, "late", [MIXED]),
+        KafkaPythonWriter(world, "kafka-python-writer", [MIXED]),
+        AioKafkaWriter(world, "aiokafka-writer", [MIXED]),
         Writer(world, "feed", [SOURCE]),
     ]
 
@@ -75,6 +78,8 @@ def make_consumers(world):
         AssignedConsumer(world, "assigned-committed", TOPICS, READ_COMMITTED),
         AssignedConsumer(world, "assigned-uncommitted", TOPICS, READ_UNCOMMITTED),
         KafkaPythonConsumer(world, "kafka-python-uncommitted", [PLAIN, MIXED], READ_UNCOMMITTED),
+        KafkaPythonConsumer(world, "kafka-python-committed", [MIXED], READ_COMMITTED),
+        AioKafkaConsumer(world, "aiokafka-committed", [MIXED], READ_COMMITTED),
         *(Member(world, f"{protocol}-{n}", [PLAIN, MIXED], isolation, f"{protocol}-group", protocol)
           for protocol, isolation in (
               ("classic", READ_COMMITTED), ("consumer", READ_UNCOMMITTED)) for n in (1, 2)),
