@@ -59,11 +59,13 @@ class PythonWriter(Client):
 
 
 class KafkaPythonWriter(PythonWriter):
+    # kafka-python 3.0.12 forgets to ask once more for partitions in its transaction where the
+    # broker was away when it first did, and waits until its records expire; so that is soon.
     async def open(self):
         producer = kafka.KafkaProducer(
             bootstrap_servers=self.world.bootstrap, transactional_id=self.process.name,
             linger_ms=1, retry_backoff_ms=50, reconnect_backoff_max_ms=200,
-            request_timeout_ms=10_000, transaction_timeout_ms=20_000)
+            request_timeout_ms=5_000, delivery_timeout_ms=6_000, transaction_timeout_ms=20_000)
         producer.init_transactions()
         return producer
 
