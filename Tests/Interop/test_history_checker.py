@@ -354,6 +354,23 @@ def test_every_anomaly_that_the_checker_names_has_a_case():
     assert named == {name for _, name in CASES}
 
 
+def test_a_record_whose_offset_another_has_is_lost_too():
+    script = Script()
+    script.send("x", 1)
+    script.send("y", status="info")
+    script.poll((1, "y"))
+    verdict = check(script.history)
+    assert verdict.counts == {"inconsistent-offset": 1, "lost-write": 1}, verdict
+
+
+def test_an_offset_acknowledged_twice_is_noticed_without_a_reader():
+    script = Script()
+    script.send("x", 1)
+    script.send("y", 1, process=Process("q"))
+    verdict = check(script.history)
+    assert verdict.counts == {"inconsistent-offset": 1}, verdict
+
+
 def test_what_producers_without_a_promise_may_do():
     """Doubles of a retry, and offsets in another order, where the client does not exclude them."""
     script = Script()
