@@ -195,7 +195,6 @@ class Mover(Transactional):
     def __init__(self, world, name, source, target, group):
         super().__init__(world, name, [target])
         self.process.group, self.source = group, source
-        self.moved = 0
 
     def work(self):
         while not self.stopping:
@@ -260,4 +259,3 @@ class Mover(Transactional):
             raise
         if not self.commit(producer, transaction) or transaction.status != "ok":
             raise KafkaException(confluent_kafka.KafkaError(confluent_kafka.KafkaError._STATE))
-        self.moved += len(poll.records)
