@@ -24,8 +24,9 @@
 
 Where the history has no final reader, what all consumers saw counts as what is there.
 
-Takes O(n log n) time for n operations and records, and memory for the values and offsets of each
-place once or twice: a million operations with a million records read take about 0.4 GB.
+Takes O(n log n) time for n operations and records, and memory for the offsets and values of each
+place a few times over: a million operations with 2.4 million records read take 24 s and 0.65 GB,
+beside 0.5 GB for the history itself.
 """
 from bisect import bisect_left
 from collections import Counter, defaultdict
