@@ -46,7 +46,8 @@ class Anomaly:
     operations: list
 
     def __str__(self):
-        return "\n".join([f"{self.name}: {self.text}", *(f"    {o}"[:600] for o in self.operations)])
+        shown = (f"    {operation}"[:600] for operation in self.operations)
+        return "\n".join([f"{self.name}: {self.text}", *shown])
 
 
 class Verdict:
@@ -424,5 +425,5 @@ class Checker:
         for place, ((stable, end), operation) in last.items():
             if stable < end:
                 self.verdict.report(
-                    "hanging-transaction", f"{place[0]}/{place[1]} is stable up to {stable} of {end}",
-                    operation)
+                    "hanging-transaction",
+                    f"{place[0]}/{place[1]} is stable up to {stable} of {end}", operation)

@@ -129,7 +129,8 @@ class Model:
     def rebalance(self):
         members = [consumer for consumer in self.consumers if consumer.group]
         for member in members:
-            held = [place for place in PLACES if self.positions.pop((member, place), None) is not None]
+            held = [place for place in PLACES
+                    if self.positions.pop((member, place), None) is not None]
             self.history.add(Revoke(member, held)).end("ok")
         for place in PLACES:
             self.assign(self.random.choice(members), {place: None})

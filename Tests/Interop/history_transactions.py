@@ -71,7 +71,7 @@ class Transactional(Client):
         try:
             retry(lambda: producer.commit_transaction(SECONDS))
         except KafkaException as error:
-            # Aborted for certain where the broker takes the abort: it does not of what it committed.
+            # Aborted for certain where the broker takes the abort: not of what it committed.
             usable = self.give_up(producer, transaction, error)
             transaction.end("fail" if usable else "info")
             return usable

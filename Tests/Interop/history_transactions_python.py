@@ -1,6 +1,8 @@
 """Transactional producers of kafka-python and aiokafka that write a history."""
 import asyncio
+import concurrent.futures
 import random
+import threading
 
 import aiokafka
 import kafka
@@ -58,15 +60,30 @@ class PythonWriter(Client):
             send.acknowledge((await self.answer_of(answer)).offset)
 
 
+async def within(seconds, call):
+    """What `call` returns, unless it takes longer; it may then go on for ever."""
+    future = concurrent.futures.Future()
+
+    def work():
+        try:
+            future.set_result(call())
+        except Exception as error:
+            future.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    return await asyncio.wait_for(asyncio.wrap_future(future), seconds)
+
+
 class KafkaPythonWriter(PythonWriter):
-    # kafka-python 3.0.12 forgets to ask once more for partitions in its transaction where the
-    # broker was away when it first did, and waits until its records expire; so that is soon.
+    # Where the broker is away when kafka-python 3.0.12 first sends a request of its transactions, it
+    # looks for the coordinator again, and then forgets the request: it waits until its records
+    # expire, so that is soon, and elsewhere for ever.
     async def open(self):
         producer = kafka.KafkaProducer(
             bootstrap_servers=self.world.bootstrap, transactional_id=self.process.name,
             linger_ms=1, retry_backoff_ms=50, reconnect_backoff_max_ms=200,
             request_timeout_ms=5_000, delivery_timeout_ms=6_000, transaction_timeout_ms=20_000)
-        producer.init_transactions()
+        await within(10, producer.init_transactions)
         return producer
 
     async def close(self, producer):
@@ -82,10 +99,10 @@ class KafkaPythonWriter(PythonWriter):
         return future.get(SECONDS)
 
     async def commit(self, producer):
-        producer.commit_transaction()
+        await within(10, producer.commit_transaction)
 
     async def abort(self, producer):
-        producer.abort_transaction()
+        await within(10, producer.abort_transaction)
 
 
 class AioKafkaWriter(PythonWriter):

@@ -1,4 +1,4 @@
-"""Clients of all kinds side by side on one broker, and the verdict on what they did and were told."""
+"""Clients of all kinds side by side on one broker, and the verdict on what they were told."""
 import time
 
 from clients import create_topic

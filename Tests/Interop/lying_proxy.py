@@ -106,7 +106,8 @@ class Conversation:
                 request.body[-2 if request.version >= 3 else -1] = 0
             if lie == "hang":
                 tag = b"\0" if request.version >= 3 else b""
-                self.give(self.client, struct.pack(">i", request.correlation) + tag + bytes(6) + tag)
+                done = struct.pack(">i", request.correlation) + tag + bytes(6) + tag
+                self.give(self.client, done)
                 return []
         return [request.body]
 

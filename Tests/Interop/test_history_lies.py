@@ -34,7 +34,7 @@ def world(proxy):
 
 
 def produce(world, proxy, lie, count, at):
-    """`count` records, one at a time, without retries; the lie is about the one with number `at`."""
+    """`count` records, one at a time, without retries; the lie is about the one numbered `at`."""
     process = Process("producer")
     producer = confluent_kafka.Producer({
         "bootstrap.servers": world.bootstrap, "acks": "all", "enable.idempotence": False,
