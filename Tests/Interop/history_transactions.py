@@ -52,7 +52,11 @@ class Transactional(Client):
 
     def begin(self, producer):
         transaction = self.history.add(Transaction(self.process))
-        producer.begin_transaction()
+        try:
+            producer.begin_transaction()
+        except KafkaException:
+            transaction.end("fail")
+            raise
         return transaction
 
     def send(self, producer, transaction, place, source=None):
@@ -91,7 +95,10 @@ class Transactional(Client):
 
     def transact(self, producer):
         """One transaction; False when the producer is of no use any more."""
-        transaction = self.begin(producer)
+        try:
+            transaction = self.begin(producer)
+        except KafkaException:
+            return False
         try:
             commits = self.fill(producer, transaction)
             if not commits:

@@ -65,6 +65,7 @@ async def within(seconds, call):
     future = concurrent.futures.Future()
 
     def work():
+        future.set_running_or_notify_cancel()
         try:
             future.set_result(call())
         except Exception as error:
