@@ -110,3 +110,11 @@ class Broker:
 
     def delete(self):
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def kill_at_random_moments(broker, kills, seconds, chance):
+    """Kills and starts a broker so many times, each after a time between the two of `seconds`."""
+    for _ in range(kills):
+        time.sleep(chance.uniform(*seconds))
+        broker.kill()
+        broker.start()

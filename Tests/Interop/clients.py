@@ -222,7 +222,7 @@ CLIENTS = {client.name: client for client in (Kcat, KafkaPython, ConfluentKafka,
 def create_topic(bootstrap, topic, partitions, configuration=None):
     """Creates a topic with confluent-kafka's admin client, and waits until it is there."""
     from confluent_kafka.admin import AdminClient, NewTopic
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 5})
     created = admin.create_topics(
         [NewTopic(topic, partitions, 1, config=configuration or {})], request_timeout=SECONDS)
     created[topic].result(SECONDS)

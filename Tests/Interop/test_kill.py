@@ -1,5 +1,5 @@
-"""kill -9 of the broker under load, at random moments: every acknowledged event is there
-afterwards, once per acknowledged offset.
+"""kill -9 of the broker under load from kcat, at random moments: every acknowledged event is there
+afterwards, once per acknowledged offset. test_history.py does it to clients in this process.
 
 VARVE_KILLS says how often each load sees its broker killed: 5 by default, 100 in the full run.
 VARVE_SEED repeats the moments of a run.
@@ -11,57 +11,12 @@ import subprocess
 import threading
 import time
 
-import kafka
 import pytest
 
-from clients import ConfluentKafka, KafkaPython, create_topic
+from broker import kill_at_random_moments
+from clients import KafkaPython, create_topic
 
 KILLS = int(os.environ.get("VARVE_KILLS", "5"))
-PARTITIONS = 3
-
-
-class KafkaPythonLoad:
-    """Producers of kafka-python that know, event by event, what was acknowledged where."""
-
-    def __init__(self, bootstrap, topic, acks, idempotent):
-        self.acknowledged = {}
-        self.doubled = []  # two events at one offset: an offset acknowledged twice
-        self.sent = 0
-        self.failures = []
-        self.stopping = False
-        self.lock = threading.Lock()
-        self.producer = kafka.KafkaProducer(
-            bootstrap_servers=bootstrap, acks=acks, enable_idempotence=idempotent, linger_ms=2,
-            batch_size=2048, retry_backoff_ms=50, reconnect_backoff_max_ms=200,
-            delivery_timeout_ms=120_000, request_timeout_ms=10_000, max_block_ms=60_000)
-        self.thread = threading.Thread(target=self.run, args=(topic,), daemon=True)
-        self.thread.start()
-
-    def run(self, topic):
-        while not self.stopping:
-            value = b"%d" % self.sent
-            self.sent += 1
-            future = self.producer.send(
-                topic, value=value + b" " + b"x" * 100, partition=self.sent % PARTITIONS)
-            future.add_callback(self.note, value)
-            future.add_errback(self.fail)
-            time.sleep(0.001)
-
-    def note(self, value, metadata):
-        with self.lock:
-            place = metadata.partition, metadata.offset
-            if place in self.acknowledged:
-                self.doubled.append((place, self.acknowledged[place], value))
-            self.acknowledged[place] = value
-
-    def fail(self, error):
-        self.failures.append(repr(error))
-
-    def finish(self):
-        self.stopping = True
-        self.thread.join(70)
-        self.producer.flush(timeout=90)
-        self.producer.close(timeout=10)
 
 
 class KcatLoad:
@@ -105,48 +60,15 @@ class KcatLoad:
         assert status == 0, status
 
 
-def kill_and_restart(broker, count, test):
-    seed = int(os.environ.get("VARVE_SEED", random.randrange(1 << 32)))
-    print(f"{test}: VARVE_SEED={seed}")
-    chance = random.Random(seed)
-    for _ in range(count):
-        time.sleep(chance.uniform(0.05, 1.2))
-        broker.kill()
-        broker.start()
-    time.sleep(0.3)
-
-
-@pytest.mark.parametrize("acks, idempotent", [("all", True), (1, False)])
-def test_nothing_acknowledged_to_kafka_python_is_lost(make_broker, topic, acks, idempotent):
-    broker = make_broker()
-    create_topic(broker.bootstrap, topic, PARTITIONS)
-    load = KafkaPythonLoad(broker.bootstrap, topic, acks, idempotent)
-    kill_and_restart(broker, KILLS, "kafka-python")
-    load.finish()
-    assert load.acknowledged, load.failures[:3]
-    assert not load.doubled, load.doubled[:5]
-    found = {}
-    for partition in range(PARTITIONS):
-        events = ConfluentKafka.read(broker.bootstrap, topic, partition)
-        assert [event.offset for event in events] == list(range(len(events)))
-        found.update(
-            {(partition, event.offset): event.value.split()[0] for event in events})
-    lost = {
-        place: value for place, value in load.acknowledged.items() if found.get(place) != value}
-    assert not lost, f"{len(lost)} of {len(load.acknowledged)}, first {sorted(lost.items())[:5]}"
-    if idempotent:
-        values = list(found.values())
-        assert len(values) == len(set(values)), "an idempotent producer's event is there twice"
-        assert not load.failures, load.failures[:3]
-    print(f"{len(load.acknowledged)} acknowledged of {load.sent}, {KILLS} kills")
-
-
 @pytest.mark.parametrize("acks, idempotent", [("all", True), (1, False)])
 def test_nothing_acknowledged_to_kcat_is_lost(make_broker, topic, acks, idempotent):
     broker = make_broker()
     create_topic(broker.bootstrap, topic, 1)
+    seed = int(os.environ.get("VARVE_SEED", random.randrange(1 << 32)))
+    print(f"kcat: VARVE_SEED={seed}")
     load = KcatLoad(broker.bootstrap, topic, acks, idempotent)
-    kill_and_restart(broker, KILLS, "kcat")
+    kill_at_random_moments(broker, KILLS, (0.05, 1.2), random.Random(seed))
+    time.sleep(0.3)
     load.finish()
     events = KafkaPython.read(broker.bootstrap, topic)
     assert [event.offset for event in events] == list(range(len(events)))
