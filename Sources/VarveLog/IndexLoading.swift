@@ -32,7 +32,7 @@ extension PartitionLog {
         var scan = SegmentScan()
         try scan.run(
             try state.segments[index].open(), from: 0, size: segment.byteCount,
-            expecting: segment.base, below: Int64.max
+            expecting: segment.base, below: Segment.offsetsEnd(segment.base, nextBase: nil)
         ) { header, position, marker in
             fresh.byteCount = position
             fresh.note(

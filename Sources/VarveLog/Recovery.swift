@@ -225,7 +225,7 @@ struct Recovery {
         // From here on reads tell what the disk has.
         try file.settle()
         try file.dropCache()
-        let limit = nextBase ?? Int64.max
+        let limit = Segment.offsetsEnd(segment.base, nextBase: nextBase)
         let firstAppendTime = segment.firstAppendTime
         let before = segment
         let producersBefore = producers

@@ -99,6 +99,14 @@ struct Segment: Sendable {
                 && lastOffset - base <= Int64(Int32.max)
     }
 
+    /// The offset behind the last that a segment beginning at `base` may hold: the next segment's,
+    /// and none that is too far from its own for an index. The checksum does not cover offsets, so
+    /// a damaged one must not carry the log's end away.
+    static func offsetsEnd(_ base: Int64, nextBase: Int64?) -> Int64 {
+        let (reach, isBeyond) = base.addingReportingOverflow(Int64(Int32.max) + 1)
+        return min(nextBase ?? Int64.max, isBeyond ? Int64.max : reach)
+    }
+
     /// Takes note of a batch that was written at `byteCount`. REQUIRES: indexes loaded.
     mutating func note(_ header: RecordBatchHeader, appendTime: Int64, indexIntervalBytes: Int) {
         if header.maxTimestamp > maxTimestamp {

@@ -167,7 +167,8 @@ struct SegmentVerification {
         let nextBase = files.base(after: base)
         let progress = options.progress
         try result.scan.run(
-            file, from: 0, size: end, expecting: base, below: nextBase ?? Int64.max,
+            file, from: 0, size: end, expecting: base,
+            below: Segment.offsetsEnd(base, nextBase: nextBase),
             endingAt: nextBase ?? mark?.durableEnd
         ) { header, position, marker in
             batchCount += 1

@@ -62,6 +62,29 @@ import VarveSimulation
         #expect(detected > 100)
     }
 
+    /// The checksum does not cover offsets: one that no index could hold is damage, and does not
+    /// become the log's end.
+    @Test func anOffsetBeyondTheSegmentsReachDoesNotCarryTheEndAway() throws {
+        var fixture = try LogFixture()
+        _ = try fixture.partition()
+        try fixture.append(["one"])
+        try fixture.restart()
+        try fixture.append(["two"])
+        fixture.disk.kill()
+        let path = fixture.path(0, "log")
+        var bytes = fixture.disk.contents(path)!
+        // The first byte of the second batch, which no mark and no index knows of.
+        bytes[bytes.count / 2] = 0x0D
+        fixture.disk.setContents(path, bytes)
+        try fixture.reopen()
+        #expect(fixture.log.endOffset == 1)
+        #expect(try fixture.values() == ["one"])
+        #expect(fixture.report.damages.count == 1)
+        try fixture.append(["three"])
+        fixture.directory.commitNow()
+        #expect(try fixture.values() == ["one", "three"])
+    }
+
     @Test func aFullReadSetsDamageAsideAndKeepsTheRest() throws {
         let (fixture, batches) = try makeLog()
         var reopened = fixture
