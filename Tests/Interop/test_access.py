@@ -42,7 +42,7 @@ def authority(work):
 
 @pytest.fixture
 def site(make_broker, authority):
-    """A broker whose plain listener is the administrator's, and whose SSL one wants certificates."""
+    """A broker whose plain listener is the administrator's; its SSL one wants certificates."""
     def make(settings=None):
         port = free_port()
         broker = make_broker(

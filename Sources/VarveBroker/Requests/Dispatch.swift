@@ -37,7 +37,8 @@ enum Dispatch {
                 context: RequestContext(
                     broker: broker, header: header, loop: loop, connectionID: connection.token,
                     peerHost: connection.peerHost, principal: connection.principal,
-                    advertised: connection.advertised, number: number, requestByteCount: frame.count),
+                    advertised: connection.advertised, number: number,
+                    requestByteCount: frame.count),
                 connection: connection)
             return try route(api, request)
         } catch {

@@ -22,9 +22,9 @@ import VarveWire
 
     /// Puts just these rights of everybody in force.
     private func allow(
-        _ test: TestBroker, _ rights: [AccessCase.Right], denied: [AccessCase.Right] = []
+        _ test: TestBroker, _ rights: [Right], denied: [Right] = []
     ) throws {
-        func rules(_ rights: [AccessCase.Right], _ permission: AccessRule.Permission) -> [AccessRule] {
+        func rules(_ rights: [Right], _ permission: AccessRule.Permission) -> [AccessRule] {
             rights.map { right in
                 AccessRule(
                     pattern: .init(
@@ -47,31 +47,30 @@ import VarveWire
     @Test(arguments: AccessCases.all)
     func anAPIIsRefusedWithoutEachOfItsRightsAndAllowedWithAllOfThem(test: AccessCase) throws {
         let broker = try broker()
-        let client = try broker.client()
+        let kit = AccessCase.Kit(client: try broker.client(), broker: broker)
         let all = test.rights
         let refused = try #require(try broker.state.authorizer).refused
         try allow(broker, Array(all.dropLast()))
-        let codes = try test.ask(.init(client: client, broker: broker))
+        let codes = try test.ask(kit)
         #expect(!codes.isEmpty && Set(codes) == [test.refusal], "\(codes)")
         #expect(refused.count > 0)
         for missing in all.indices.dropLast() {
             try allow(broker, all.enumerated().filter { $0.offset != missing }.map(\.element))
-            #expect(!Set(try test.ask(.init(client: client, broker: broker))).isDisjoint(with: Self.refusals))
+            #expect(!Set(try test.ask(kit)).isDisjoint(with: Self.refusals))
         }
         try allow(broker, all)
-        let allowed = try test.ask(.init(client: client, broker: broker))
+        let allowed = try test.ask(kit)
         #expect(!allowed.isEmpty && Set(allowed).isDisjoint(with: Self.refusals), "\(allowed)")
         // A DENY goes before them.
         try allow(broker, all, denied: [all.last!])
-        #expect(Set(try test.ask(.init(client: client, broker: broker))) == [test.refusal])
+        #expect(Set(try test.ask(kit)) == [test.refusal])
     }
 
     @Test func aSuperUserMayDoAllOfIt() throws {
         let broker = try broker(["super.users": "User:x;User:ANONYMOUS"])
-        let client = try broker.client()
+        let kit = AccessCase.Kit(client: try broker.client(), broker: broker)
         for test in AccessCases.all {
-            #expect(
-                Set(try test.ask(.init(client: client, broker: broker))).isDisjoint(with: Self.refusals), "\(test.api.name)")
+            #expect(Set(try test.ask(kit)).isDisjoint(with: Self.refusals), "\(test)")
         }
         #expect(try broker.state.authorizer?.refused.count == 0)
     }
@@ -417,9 +416,9 @@ import VarveWire
                 == bits(
                     .create, .alter, .describe, .clusterAction, .describeConfigs, .alterConfigs,
                     .idempotentWrite))
+        let kit = AccessCase.Kit(client: client, broker: broker)
         for test in AccessCases.all {
-            #expect(
-                Set(try test.ask(.init(client: client, broker: broker))).isDisjoint(with: Self.refusals), "\(test.api.name)")
+            #expect(Set(try test.ask(kit)).isDisjoint(with: Self.refusals), "\(test)")
         }
     }
 }

@@ -234,14 +234,19 @@ import VarveSimulation
 
     /// Leaving one out could be to leave a DENY out.
     @Test(arguments: [
-        "{}", "[1]", "[{}]",
-        #"[{"resourceType":"TOPIC","name":"t","patternType":"LITERAL","principal":"User:a","host":"*","operation":"FLY","permission":"DENY"}]"#,
-        #"[{"resourceType":"MOON","name":"t","patternType":"LITERAL","principal":"User:a","host":"*","operation":"READ","permission":"DENY"}]"#,
-        #"[{"resourceType":"TOPIC","name":"","patternType":"LITERAL","principal":"User:a","host":"*","operation":"READ","permission":"DENY"}]"#,
-        #"[{"resourceType":"TOPIC","name":"t","patternType":"MATCH","principal":"User:a","host":"*","operation":"READ","permission":"DENY"}]"#,
+        ("operation", "FLY"), ("resourceType", "MOON"), ("name", ""), ("patternType", "MATCH"),
+        ("permission", "MAYBE"), ("principal", "nobody"), ("host", ""),
     ])
-    func aFileWithOneUnknownRuleHoldsNone(text: String) throws {
-        #expect(AccessRuleTable(try JSON(parsing: text)) == nil)
+    func aFileWithOneUnknownRuleHoldsNone(member: String, value: String) throws {
+        let good = rule("t").json
+        #expect(AccessRuleTable(JSON.array([good]))?.rules == [rule("t")])
+        let bad = JSON.object(
+            try #require(good.members).map { (name, old) in
+                (name: name, value: name == member ? .string(value) : old)
+            })
+        #expect(AccessRuleTable(JSON.array([good, bad])) == nil)
+        #expect(AccessRuleTable(JSON.object([])) == nil)
+        #expect(AccessRuleTable(JSON.array([.int(1)])) == nil)
     }
 
     @Test func ruleThatCannotBeHadSaysWhy() {

@@ -110,7 +110,8 @@ struct AuthorizerTests {
             try directory.close(now: 0)
         }
         let told = lines.withLock { $0 }
-        #expect(told.contains { $0.contains("damaged") && $0.contains("quarantine/access-rules-5") })
+        let aside = "quarantine/access-rules-5"
+        #expect(told.contains { $0.contains("damaged") && $0.contains(aside) })
         #expect(told.filter { $0.contains("access-rules-lost") && $0.contains("super") }.count == 2)
         #expect(try disk.entry("/data/quarantine/access-rules-5") != nil)
         // New rules count, and the mark goes by hand.
@@ -169,7 +170,7 @@ struct AuthorizerTests {
         let name = "authorizer.class.name"
         #expect(problem([name: "com.example.Ranger"]).contains("no authorizer com.example.Ranger"))
         #expect(problem([name: "com.example.Ranger"]).contains("StandardAuthorizer"))
-        #expect(problem(["super.users": "alice"]).contains("\"alice\" is not of the form User:NAME"))
+        #expect(problem(["super.users": "alice"]).contains("\"alice\" is not of the form User:"))
         #expect(problem(["super.users": "User:"]).contains("super.users"))
         #expect(problem(["allow.everyone.if.no.acl.found": "yes"]).contains("true or false"))
         #expect(try BrokerSettings([:]).access().authorizer == nil)
