@@ -47,14 +47,3 @@ static inline void varve_bio_retry_write(BIO *bio) {
 static inline void varve_bio_no_retry(BIO *bio) { BIO_clear_retry_flags(bio); }
 
 static inline int varve_error_reason(unsigned long code) { return ERR_GET_REASON(code); }
-
-/// Whose certificate it is, as RFC 2253 writes names, into `text` with a NUL at its end.
-static inline void varve_subject(X509 *certificate, char *text, int size) {
-    text[0] = 0;
-    BIO *bio = BIO_new(BIO_s_mem());
-    if (bio == NULL) return;
-    X509_NAME_print_ex(bio, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
-    int count = BIO_read(bio, text, size - 1);
-    text[count > 0 ? count : 0] = 0;
-    BIO_free(bio);
-}

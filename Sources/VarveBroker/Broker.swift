@@ -13,6 +13,7 @@ public final class Broker: Sendable {
     private let listeners: [ListenerAddress]
     private let advertised: AdvertisedAddresses
     private let tls: TLSSettings?
+    private let access: AccessPlan
     private let httpEndpoint: Endpoint?
     private let disk: any Disk
     private let clock: any Clock
@@ -46,6 +47,7 @@ public final class Broker: Sendable {
         listeners = addresses
         advertised = try AdvertisedAddresses(configuration.advertised, listeners: addresses)
         tls = try settings.tls(listeners: addresses)
+        access = try settings.access()
         httpEndpoint = try configuration.http.map { (text) throws(BrokerError) in
             try Self.endpoint(text)
         }
@@ -79,8 +81,8 @@ public final class Broker: Sendable {
             running = try RunningBroker(
                 plan: RunningBroker.Plan(
                     dataDirectory: configuration.dataDirectory, listen: listeners,
-                    advertised: advertised, tls: tls, http: httpEndpoint, settings: settings,
-                    topicDefaults: topicDefaults, limits: limits),
+                    advertised: advertised, tls: tls, access: access, http: httpEndpoint,
+                    settings: settings, topicDefaults: topicDefaults, limits: limits),
                 disk: disk, clock: clock, logger: logger)
         }
     }

@@ -26,6 +26,10 @@ package final class BrokerState: Sendable {
     let partitionWatches = PartitionWatches()
     /// Quotas of clients, and what clients have used of them.
     let quotas: ClientQuotas
+    /// What clients may do; nil where everybody may do everything.
+    let authorizer: Authorizer?
+    /// What clients with certificates are called.
+    let principalMapping: PrincipalMapping
     let fetchSessions: FetchSessionCache
     let connectionLimits: ConnectionLimits
     /// Memory for large requests while they arrive (`queued.max.request.bytes`).
@@ -44,7 +48,7 @@ package final class BrokerState: Sendable {
     let tls: TLSIdentity?
 
     init(
-        settings: BrokerSettings, directory: DataDirectory,
+        settings: BrokerSettings, access: AccessPlan, directory: DataDirectory,
         limits: ConnectionLimits? = nil, tls: TLSIdentity? = nil, clock: any Clock,
         logger: Logger
     ) {
@@ -56,6 +60,10 @@ package final class BrokerState: Sendable {
                 max(1, settings.int("quota.window.num") - 1)
                     * settings.int("quota.window.size.seconds")),
             logger: logger)
+        authorizer = access.authorizer.map {
+            Authorizer($0, directory: directory, clock: clock, logger: logger.part("access"))
+        }
+        principalMapping = access.principalMapping
         fetchSessions = FetchSessionCache(
             slots: settings.int("max.incremental.fetch.session.cache.slots"))
         self.clock = clock

@@ -9,6 +9,7 @@ final class RunningBroker: Sendable {
         let listen: [ListenerAddress]
         let advertised: AdvertisedAddresses
         let tls: TLSSettings?
+        let access: AccessPlan
         let http: Endpoint?
         let settings: BrokerSettings
         let topicDefaults: TopicConfiguration
@@ -43,8 +44,8 @@ final class RunningBroker: Sendable {
         let loops = try Self.makeLoops(plan.settings, clock: clock, logger: logger)
         let directory = try Self.open(plan, disk: disk, clock: clock, logger: logger)
         let state = BrokerState(
-            settings: plan.settings, directory: directory, limits: plan.limits, tls: tls,
-            clock: clock, logger: logger)
+            settings: plan.settings, access: plan.access, directory: directory,
+            limits: plan.limits, tls: tls, clock: clock, logger: logger)
         self.state = state
         self.loops = loops
         // Before the first request: a group that is not there yet would be taken for none.
@@ -146,12 +147,13 @@ final class RunningBroker: Sendable {
         }
     }
 
-    /// What clients have changed of settings and quotas in earlier runs.
+    /// What clients have changed of settings, quotas and access rules in earlier runs.
     private static func loadState(of state: BrokerState) throws(BrokerError) {
         let now = state.clock.wallMilliseconds()
         do throws(LogError) {
             try state.live.load(now: now)
             try state.quotas.load(now: now)
+            try state.authorizer?.load(now: now)
         } catch {
             state.admin.stop()
             state.repairs.stop()

@@ -295,6 +295,7 @@ package struct Socket: ~Copyable, Sendable {
             }
         }
         guard code == 0 else { return "unknown" }
-        return String(decoding: host.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        return NumericAddress.canonical(
+            String(decoding: host.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
     }
 }

@@ -19,11 +19,11 @@ class Authority:
             ["openssl", *arguments], cwd=self.directory, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
 
-    def leaf(self, name, names="DNS:localhost,IP:127.0.0.1", days=2):
+    def leaf(self, name, names="DNS:localhost,IP:127.0.0.1", days=2, subject=None):
         """Certificate and key of `name`; with days below 0 the certificate has ended."""
         self.openssl(
             "req", "-new", *self.KEY, "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr",
-            "-subj", f"/CN={name}")
+            "-subj", subject or f"/CN={name}")
         (self.directory / f"{name}.ext").write_text(
             f"subjectAltName={names}\nbasicConstraints=critical,CA:FALSE\n")
         self.openssl(

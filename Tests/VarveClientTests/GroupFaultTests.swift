@@ -279,8 +279,8 @@ import VarveWire
     }
 
     @Test(arguments: [
-        ErrorCode.inconsistentGroupProtocol, .groupAuthorizationFailed, .invalidSessionTimeout,
-        .fencedInstanceId, .groupMaxSizeReached, .topicAuthorizationFailed,
+        ErrorCode.inconsistentGroupProtocol, .invalidSessionTimeout, .fencedInstanceId,
+        .groupMaxSizeReached,
     ])
     func groupThatDoesNotTakeUsIsToldByPoll(_ code: ErrorCode) async throws {
         let broker = try FakeBroker()
@@ -294,6 +294,24 @@ import VarveWire
             #expect(error?.code == code)
         }
         #expect(diary.entries.values.isEmpty)
+        await consumer.close()
+        await cluster.close()
+    }
+
+    /// An administrator may give the right while the program runs.
+    @Test func groupThatAccessRulesKeepUsFromIsToldByPollAndTriedAgain() async throws {
+        let broker = try FakeBroker()
+        let (group, diary) = (FakeGroup(broker), Diary())
+        group.state.withLock {
+            $0.joins = [.groupAuthorizationFailed, .groupAuthorizationFailed]
+        }
+        let (consumer, cluster) = try member(broker, diary)
+        let error = await #expect(throws: ClientError.self) {
+            _ = try await consumer.poll(timeoutMilliseconds: 60_000)
+        }
+        #expect(error?.code == .groupAuthorizationFailed)
+        #expect(error.map { "\($0)" }?.contains("super.users") == true)
+        try await eventually { diary.entries.values == ["assigned"] }
         await consumer.close()
         await cluster.close()
     }

@@ -32,17 +32,19 @@ package final class TestAuthority: Sendable {
     }
 
     /// Signs a certificate named `name`.
+    /// - Parameter subject: as openssl's -subj takes it, the outermost part first.
     /// - Parameter names: as openssl writes subjectAltName.
     /// - Parameter days: until it ends; below 0 it has ended.
     /// - Parameter password: encrypts the key with it.
     package func leaf(
-        _ name: String, names: String = "DNS:localhost,IP:127.0.0.1", days: Int = 2,
-        password: String? = nil
+        _ name: String, subject: String? = nil,
+        names: String = "DNS:localhost,IP:127.0.0.1", days: Int = 2, password: String? = nil
     ) throws -> Leaf {
         try run(
             ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
                 + (password.map { ["-passout", "pass:\($0)"] } ?? ["-nodes"])
-                + ["-keyout", "\(name).key", "-out", "\(name).csr", "-subj", "/CN=\(name)"])
+                + ["-keyout", "\(name).key", "-out", "\(name).csr", "-utf8"]
+                + ["-subj", subject ?? "/CN=\(name)"])
         try "subjectAltName=\(names)\nbasicConstraints=critical,CA:FALSE\n".write(
             toFile: "\(directory)/\(name).ext", atomically: true, encoding: .utf8)
         try run(

@@ -215,6 +215,17 @@ enum MetricsPage {
         gauge(
             "varve_fetch_sessions_evicted", "Fetch sessions that went for others so far.",
             sessions.evicted)
+        if let authorizer = broker.authorizer {
+            counter(
+                "varve_access_refused_total", "What clients asked for and may not do.",
+                authorizer.refused)
+            gauge(
+                "varve_access_rules", "Access rules in force.", authorizer.rules.rules.count)
+            gauge(
+                "varve_access_rules_lost",
+                "1 where access rules were lost to damage and have to be made anew.",
+                authorizer.areRulesLost ? 1 : 0)
+        }
         if let tls = broker.tls {
             counter(
                 "varve_tls_handshakes_total", "TLS handshakes that came to their end.",

@@ -14,7 +14,7 @@ enum AlterConfigsHandler: RequestHandler {
         context.broker.admin.run {
             slot.complete(
                 ConfigAlteration.answer(
-                    request.resources, isTrial: request.validateOnly, broker: context.broker
+                    request.resources, isTrial: request.validateOnly, context: context
                 ) { _, configs in
                     var values: [String: String] = [:]
                     for config in configs { values[config.name] = config.value }
@@ -43,7 +43,7 @@ enum IncrementalAlterConfigsHandler: RequestHandler {
         context.broker.admin.run {
             slot.complete(
                 ConfigAlteration.answer(
-                    request.resources, isTrial: request.validateOnly, broker: context.broker
+                    request.resources, isTrial: request.validateOnly, context: context
                 ) { (target, configs) throws(ConfigAlteration.Refusal) in
                     try changed(target, by: configs)
                 })

@@ -37,17 +37,26 @@ enum ConfigAlteration {
         }
     }
 
+    private static let notAllowed = "the access rules do not let this client alter it"
+
     /// Alters each of `resources` to the values that `change` makes of its old ones.
     static func answer<Config>(
-        _ resources: [AlteredResource<Config>], isTrial: Bool, broker: BrokerState,
+        _ resources: [AlteredResource<Config>], isTrial: Bool, context: RequestContext,
         _ change: (Target, [Config]) throws(Refusal) -> [String: String]
     ) -> AlterConfigsResponse {
+        let broker = context.broker
         var response = AlterConfigsResponse()
         response.responses = resources.map { resource in
             var result = AlterConfigsResponse.Resource()
             result.resourceType = resource.resourceType
             result.resourceName = resource.resourceName
             do throws(Refusal) {
+                if let access = ConfigResource.access(
+                    resource.resourceType, resource.resourceName),
+                    let error = context.refusal(.alterConfigs, access)
+                {
+                    throw Refusal(code: error, text: Self.notAllowed)
+                }
                 let target = try target(
                     resource.resourceType, resource.resourceName, broker: broker)
                 let values = try change(target, resource.configs)

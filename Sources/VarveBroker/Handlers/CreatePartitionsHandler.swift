@@ -14,6 +14,10 @@ enum CreatePartitionsHandler: RequestHandler {
             response.results = request.topics.map { topic in
                 var outcome = CreatePartitionsResponse.Topic()
                 outcome.name = topic.name
+                if let error = context.refusal(.alter, .topic(topic.name)) {
+                    outcome.errorCode = error
+                    return outcome
+                }
                 do throws(LogError) {
                     try grow(topic, isTrial: request.validateOnly, broker: context.broker)
                 } catch {

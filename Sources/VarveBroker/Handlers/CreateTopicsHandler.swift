@@ -57,6 +57,11 @@ enum CreateTopicsHandler: RequestHandler {
             return nil
         }
         let broker = context.broker
+        if !context.allows(.create, .cluster),
+            let error = context.refusal(.create, .topic(topic.name))
+        {
+            return refuse(error, "the access rules do not let this client make the topic")
+        }
         guard DataDirectory.isValidTopicName(topic.name) else {
             return refuse(.invalidTopic, "\(LogError.invalidTopicName(topic.name))")
         }
@@ -84,7 +89,7 @@ enum CreateTopicsHandler: RequestHandler {
             }
             let configuration = try TopicConfiguration(
                 overrides: overrides, defaults: broker.topicDefaults)
-            describe(configuration, partitions: partitions, broker: broker, into: &outcome)
+            describe(configuration, partitions: partitions, context: context, into: &outcome)
             return nil
         } catch {
             return refuse(ErrorCode(error), "\(error)")
@@ -104,7 +109,7 @@ enum CreateTopicsHandler: RequestHandler {
             case .success(let made):
                 response.topics[plan.place].topicId = made.id
                 describe(
-                    made.configuration, partitions: plan.topic.partitions, broker: broker,
+                    made.configuration, partitions: plan.topic.partitions, context: context,
                     into: &response.topics[plan.place])
                 broker.logger.info(
                     "created topic",
@@ -116,12 +121,17 @@ enum CreateTopicsHandler: RequestHandler {
     }
 
     private static func describe(
-        _ configuration: TopicConfiguration, partitions: Int, broker: BrokerState,
+        _ configuration: TopicConfiguration, partitions: Int, context: RequestContext,
         into outcome: inout Outcome
     ) {
+        // The topic is made; only its configuration is not told.
+        guard context.allows(.describeConfigs, .topic(outcome.name)) else {
+            outcome.topicConfigErrorCode = ResourceType.topic.refusal
+            return
+        }
         outcome.numPartitions = Int32(partitions)
         outcome.replicationFactor = 1
-        outcome.configs = ConfigEntries.topic(configuration, broker: broker).map { entry in
+        outcome.configs = ConfigEntries.topic(configuration, broker: context.broker).map { entry in
             var config = CreateTopicsResponse.Config()
             config.name = entry.name
             config.value = entry.value

@@ -15,8 +15,9 @@ enum DeleteRecordsHandler: RequestHandler {
             response.topics = request.topics.map { topic in
                 var outcome = DeleteRecordsResponse.Topic()
                 outcome.name = topic.name
+                let found = context.topic(topic.name, for: .delete)
                 outcome.partitions = topic.partitions.map {
-                    trim($0, topic: topic.name, broker: context.broker)
+                    trim($0, of: found, broker: context.broker)
                 }
                 return outcome
             }
@@ -26,16 +27,19 @@ enum DeleteRecordsHandler: RequestHandler {
     }
 
     private static func trim(
-        _ partition: DeleteRecordsRequest.Partition, topic: String, broker: BrokerState
+        _ partition: DeleteRecordsRequest.Partition, of found: NamedTopic, broker: BrokerState
     ) -> DeleteRecordsResponse.Partition {
         var result = DeleteRecordsResponse.Partition()
         result.partitionIndex = partition.partitionIndex
         result.lowWatermark = -1
-        guard let log = broker.directory.topic(topic)?.partition(partition.partitionIndex) else {
-            result.errorCode = .unknownTopicOrPartition
+        let log: PartitionLog
+        switch found.partition(partition.partitionIndex) {
+        case .success(let partition): log = partition
+        case .failure(let missing):
+            result.errorCode = missing.code
             return result
         }
-        guard !BrokerState.isInternal(topic) else {
+        guard !BrokerState.isInternal(log.topic) else {
             result.errorCode = .invalidTopic
             return result
         }
@@ -49,7 +53,7 @@ enum DeleteRecordsHandler: RequestHandler {
             result.lowWatermark = try log.trim(to: offset, now: broker.clock.wallMilliseconds())
             broker.logger.info(
                 "trimmed partition",
-                ["topic": topic, "partition": log.partition, "start": result.lowWatermark])
+                ["topic": log.topic, "partition": log.partition, "start": result.lowWatermark])
         } catch {
             result.errorCode = ErrorCode(error)
         }

@@ -42,8 +42,18 @@ enum DeleteTopicsHandler: RequestHandler {
         if name != nil && id != .zero {
             return refuse(.invalidRequest, "a topic is named by name or by id, not by both")
         }
-        guard let topic = broker.topic(name ?? "", id) else {
-            return refuse(BrokerState.unknownTopic(id), nil)
+        // The right to delete is one to describe; who may delete anything may delete this.
+        let mayDeleteAll = context.allows(.delete, .cluster)
+        let topic: Topic
+        switch context.topic(name ?? "", id, for: mayDeleteAll ? nil : .delete) {
+        case .found(let found): topic = found
+        case .refused(let code):
+            if id != .zero, let found = broker.topic("", id),
+                context.allows(.describe, .topic(found.name))
+            {
+                outcome.name = found.name
+            }
+            return refuse(code, nil)
         }
         outcome.name = topic.name
         outcome.topicId = topic.id

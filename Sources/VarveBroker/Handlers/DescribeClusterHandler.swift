@@ -25,7 +25,7 @@ enum DescribeClusterHandler: RequestHandler {
         node.port = Int32(context.advertised.port)
         response.brokers = [node]
         if request.includeClusterAuthorizedOperations {
-            response.clusterAuthorizedOperations = AuthorizedOperations.cluster
+            response.clusterAuthorizedOperations = context.authorizedClusterOperations
         }
         return .now(response)
     }

@@ -8,6 +8,16 @@ enum ConfigResource {
     static let brokerLogger: Int8 = 8
     static let clientMetrics: Int8 = 16
     static let group: Int8 = 32
+
+    /// Whose rights to configurations count for those of `name`; nil for a type that has none.
+    static func access(_ type: Int8, _ name: String) -> AccessResource? {
+        switch type {
+        case topic: .topic(name)
+        case group: .group(name)
+        case broker, brokerLogger, clientMetrics: .cluster
+        default: nil
+        }
+    }
 }
 
 /// DescribeConfigs (32): the configuration of topics and of this broker, with types, sources and
@@ -23,6 +33,12 @@ enum DescribeConfigsHandler: RequestHandler {
             var result = DescribeConfigsResponse.Resource()
             result.resourceType = resource.resourceType
             result.resourceName = resource.resourceName
+            if let access = ConfigResource.access(resource.resourceType, resource.resourceName),
+                let error = context.refusal(.describeConfigs, access)
+            {
+                result.errorCode = error
+                return result
+            }
             switch entries(resource, context.broker) {
             case .success(let entries):
                 let wanted = resource.configurationKeys.map(Set.init)

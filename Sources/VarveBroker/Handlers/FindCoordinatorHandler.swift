@@ -20,7 +20,10 @@ enum FindCoordinatorHandler: RequestHandler {
             request.keyType == groupKeyType
             ? BrokerState.offsetsTopic : BrokerState.transactionsTopic
         guard request.keyType == groupKeyType || request.keyType == transactionKeyType,
-            broker.directory.topic(topic) == nil
+            broker.directory.topic(topic) == nil,
+            keys(request, context).contains(where: { key in
+                resource(request, key).map { context.allows(.describe, $0) } ?? true
+            })
         else { return .now(answer(request, context: context, failure: nil)) }
         let slot = context.slot(FindCoordinatorRequest.self)
         broker.admin.run {
@@ -40,10 +43,15 @@ enum FindCoordinatorHandler: RequestHandler {
         _ request: FindCoordinatorRequest, context: RequestContext, failure: LogError?
     ) -> FindCoordinatorResponse {
         var response = FindCoordinatorResponse()
-        let keys = context.version >= 4 ? request.coordinatorKeys : [request.key]
-        response.coordinators = keys.map { key in
+        response.coordinators = keys(request, context).map { key in
             var found = Coordinator()
             found.key = key
+            if let resource = resource(request, key),
+                let error = context.refusal(.describe, resource)
+            {
+                refuse(&found, error, nil)
+                return found
+            }
             switch request.keyType {
             case groupKeyType where failure == nil, transactionKeyType where failure == nil:
                 found.nodeId = context.broker.directory.nodeID
@@ -64,6 +72,23 @@ enum FindCoordinatorHandler: RequestHandler {
             response.port = only.port
         }
         return response
+    }
+
+    private static func keys(
+        _ request: FindCoordinatorRequest, _ context: RequestContext
+    ) -> [String] {
+        context.version >= 4 ? request.coordinatorKeys : [request.key]
+    }
+
+    /// What the coordinator of `key` is about; nil for what has none here.
+    private static func resource(
+        _ request: FindCoordinatorRequest, _ key: String
+    ) -> AccessResource? {
+        switch request.keyType {
+        case groupKeyType: .group(key)
+        case transactionKeyType: .transactionalID(key)
+        default: nil
+        }
     }
 
     private static func refuse(_ found: inout Coordinator, _ code: ErrorCode, _ text: String?) {

@@ -11,7 +11,18 @@ enum InitProducerIdHandler: RequestHandler {
     static func handle(
         _ request: InitProducerIdRequest, context: RequestContext
     ) -> Reply<InitProducerIdResponse> {
-        if let id = request.transactionalId { return handle(request, id, context) }
+        if let id = request.transactionalId {
+            if let error = context.refusal(.write, .transactionalID(id)) {
+                return .now(refused(error))
+            }
+            return handle(request, id, context)
+        }
+        // Who may write anywhere may write idempotently (KIP-679).
+        if !context.allowsAny(.write, of: .topic),
+            let error = context.refusal(.idempotentWrite, .cluster)
+        {
+            return .now(refused(error))
+        }
         let slot = context.slot(InitProducerIdRequest.self)
         context.broker.admin.run {
             var response = InitProducerIdResponse()
@@ -28,16 +39,21 @@ enum InitProducerIdHandler: RequestHandler {
         }
         return .later
     }
+
+    private static func refused(_ code: ErrorCode) -> InitProducerIdResponse {
+        InitProducerIdResponse {
+            $0.producerEpoch = -1
+            $0.errorCode = code
+        }
+    }
+
     private static func handle(
         _ request: InitProducerIdRequest, _ id: String, _ context: RequestContext
     ) -> Reply<InitProducerIdResponse> {
         var expected: ProducerIdentity?
         if request.producerId >= 0 || request.producerEpoch >= 0 {
             guard request.producerId >= 0, request.producerEpoch >= 0 else {
-                var response = InitProducerIdResponse()
-                response.producerEpoch = -1
-                response.errorCode = .invalidRequest
-                return .now(response)
+                return .now(refused(.invalidRequest))
             }
             expected = ProducerIdentity(id: request.producerId, epoch: request.producerEpoch)
         }

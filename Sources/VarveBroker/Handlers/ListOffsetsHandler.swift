@@ -29,12 +29,15 @@ enum ListOffsetsHandler: RequestHandler {
         for topic in request.topics {
             var outcome = ListOffsetsResponse.Topic()
             outcome.name = topic.name
-            let found = context.broker.directory.topic(topic.name)
+            let found = context.topic(topic.name, for: .describe)
             outcome.partitions = topic.partitions.map { partition in
                 var result = Outcome()
                 result.partitionIndex = partition.partitionIndex
-                guard let log = found?.partition(partition.partitionIndex) else {
-                    result.errorCode = .unknownTopicOrPartition
+                let log: PartitionLog
+                switch found.partition(partition.partitionIndex) {
+                case .success(let partition): log = partition
+                case .failure(let missing):
+                    result.errorCode = missing.code
                     return result
                 }
                 result.errorCode = BrokerState.epochError(partition.currentLeaderEpoch)

@@ -10,11 +10,14 @@ enum MetadataHandler: RequestHandler {
     static func handle(
         _ request: MetadataRequest, context: RequestContext
     ) -> Reply<MetadataResponse> {
-        let missing = namesToMake(request, context: context)
-        if missing.isEmpty { return .now(answer(request, context: context, failures: [:])) }
+        var failures: [String: ErrorCode] = [:]
+        let missing = namesToMake(request, context: context, refused: &failures)
+        if missing.isEmpty {
+            return .now(answer(request, context: context, failures: failures))
+        }
         let slot = context.slot(MetadataRequest.self)
-        context.broker.admin.run {
-            var failures: [String: ErrorCode] = [:]
+        context.broker.admin.run { [refused = failures] in
+            var failures = refused
             for name in missing {
                 do throws(LogError) {
                     _ = try context.broker.makeTopicOnFirstUse(name)
@@ -29,9 +32,10 @@ enum MetadataHandler: RequestHandler {
         return .later
     }
 
-    /// The valid names among those asked for that do not exist and may be made.
+    /// The valid names among those asked for that do not exist and may be made; what the client
+    /// may not make comes into `refused`.
     private static func namesToMake(
-        _ request: MetadataRequest, context: RequestContext
+        _ request: MetadataRequest, context: RequestContext, refused: inout [String: ErrorCode]
     ) -> [String] {
         guard let topics = request.topics,
             // Before version 4 a client could not say, and was taken to want it.
@@ -42,8 +46,15 @@ enum MetadataHandler: RequestHandler {
         for topic in topics {
             guard topic.topicId == .zero, let name = topic.name, !names.contains(name),
                 DataDirectory.isValidTopicName(name),
+                context.allows(.describe, .topic(name)),
                 context.broker.directory.topic(name) == nil
             else { continue }
+            if !context.allows(.create, .cluster),
+                let error = context.refusal(.create, .topic(name))
+            {
+                refused[name] = error
+                continue
+            }
             names.append(name)
             // One request makes a bounded number: each takes several syncs.
             if names.count == 100 { break }
@@ -64,28 +75,29 @@ enum MetadataHandler: RequestHandler {
         node.port = Int32(context.advertised.port)
         response.brokers = [node]
         if request.includeClusterAuthorizedOperations {
-            response.clusterAuthorizedOperations = AuthorizedOperations.cluster
+            response.clusterAuthorizedOperations = context.authorizedClusterOperations
         }
         let withOperations = request.includeTopicAuthorizedOperations
         if let topics = request.topics {
             response.topics = topics.map { asked in
-                let found =
-                    asked.topicId == .zero
-                    ? asked.name.flatMap { broker.directory.topic($0) }
-                    : broker.directory.topic(id: asked.topicId)
-                if let found {
-                    return describe(found, broker: broker, withOperations: withOperations)
+                switch context.topic(asked.name ?? "", asked.topicId, for: .describe) {
+                case .found(let found):
+                    return describe(found, context: context, withOperations: withOperations)
+                case .refused(let code):
+                    var unknown = MetadataResponse.Topic()
+                    unknown.name = asked.name ?? (context.version >= 12 ? nil : "")
+                    unknown.topicId = asked.topicId
+                    unknown.errorCode =
+                        code == .topicAuthorizationFailed
+                        ? code : errorForUnknown(asked, failures: failures)
+                    return unknown
                 }
-                var unknown = MetadataResponse.Topic()
-                unknown.name = asked.name ?? (context.version >= 12 ? nil : "")
-                unknown.topicId = asked.topicId
-                unknown.errorCode = errorForUnknown(asked, failures: failures)
-                return unknown
             }
         } else {
-            response.topics = broker.directory.topics.map {
-                describe($0, broker: broker, withOperations: withOperations)
-            }
+            // Of what the client may not describe it does not learn.
+            response.topics = broker.directory.topics
+                .filter { context.allows(.describe, .topic($0.name)) }
+                .map { describe($0, context: context, withOperations: withOperations) }
         }
         return response
     }
@@ -101,14 +113,16 @@ enum MetadataHandler: RequestHandler {
     }
 
     private static func describe(
-        _ topic: Topic, broker: BrokerState, withOperations: Bool
+        _ topic: Topic, context: RequestContext, withOperations: Bool
     ) -> MetadataResponse.Topic {
-        let node = broker.directory.nodeID
+        let node = context.broker.directory.nodeID
         var result = MetadataResponse.Topic()
         result.name = topic.name
         result.topicId = topic.id
         result.isInternal = BrokerState.isInternal(topic.name)
-        if withOperations { result.topicAuthorizedOperations = AuthorizedOperations.topic }
+        if withOperations {
+            result.topicAuthorizedOperations = context.authorizedOperations(.topic(topic.name))
+        }
         result.partitions = topic.partitions.map { log in
             var partition = MetadataResponse.Partition()
             partition.partitionIndex = log.partition
@@ -122,18 +136,5 @@ enum MetadataHandler: RequestHandler {
             return partition
         }
         return result
-    }
-}
-
-/// What a client may do, as a set of bits by operation number (KIP-430, `AclOperation`):
-/// everything that the resource has, until listeners authenticate.
-enum AuthorizedOperations {
-    /// Read, write, create, delete, alter, describe, describe and alter configs.
-    static let topic = bits(3, 4, 5, 6, 7, 8, 10, 11)
-    /// Create, alter, describe, cluster action, describe and alter configs, idempotent write.
-    static let cluster = bits(5, 7, 8, 9, 10, 11, 12)
-
-    private static func bits(_ numbers: Int32...) -> Int32 {
-        numbers.reduce(0) { $0 | 1 << $1 }
     }
 }

@@ -13,12 +13,18 @@ enum OffsetForLeaderEpochHandler: RequestHandler {
         response.topics = request.topics.map { topic in
             var outcome = OffsetForLeaderEpochResponse.Topic()
             outcome.topic = topic.topic
-            let found = context.broker.directory.topic(topic.topic)
+            // Kafka lets brokers ask too.
+            let found = context.topic(
+                topic.topic,
+                for: context.allows(.clusterAction, .cluster) ? nil : .describe)
             outcome.partitions = topic.partitions.map { partition in
                 var result = OffsetForLeaderEpochResponse.Partition()
                 result.partition = partition.partition
-                guard let log = found?.partition(partition.partition) else {
-                    result.errorCode = .unknownTopicOrPartition
+                let log: PartitionLog
+                switch found.partition(partition.partition) {
+                case .success(let partition): log = partition
+                case .failure(let missing):
+                    result.errorCode = missing.code
                     return result
                 }
                 result.errorCode = BrokerState.epochError(partition.currentLeaderEpoch)

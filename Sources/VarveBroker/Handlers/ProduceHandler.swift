@@ -20,7 +20,7 @@ enum ProduceHandler: RequestHandler {
     ) -> Reply<ProduceResponse> {
         context.charge(.produce, Double(context.requestByteCount))
         if context.version >= TransactionErrors.produceAddsSince, request.acks == -1,
-            let id = request.transactionalId,
+            let id = request.transactionalId, context.allows(.write, .transactionalID(id)),
             let (partitions, producer) = transactionalParts(of: request, context)
         {
             let slot = context.slot(ProduceRequest.self)
@@ -95,32 +95,32 @@ enum ProduceHandler: RequestHandler {
         let place: Place
     }
 
-    private enum Target {
-        case topic(Topic)
-        case refused(ErrorCode)
-    }
-
     private static func resolve(
         _ topic: ProduceRequest.Topic, request: ProduceRequest, context: RequestContext
-    ) -> Target {
+    ) -> NamedTopic {
         guard (-1...1).contains(request.acks) else { return .refused(.invalidRequiredAcks) }
         if topic.topicId == .zero {
             guard DataDirectory.isValidTopicName(topic.name) else {
                 return .refused(.invalidTopic)
             }
         }
-        guard let found = context.broker.topic(topic.name, topic.topicId) else {
-            return .refused(BrokerState.unknownTopic(topic.topicId))
+        if let id = request.transactionalId,
+            let error = context.refusal(.write, .transactionalID(id))
+        {
+            return .refused(error)
         }
+        let named = context.topic(topic.name, topic.topicId, for: .write)
         // Kafka's own tool for repairing internal topics goes by this name.
-        if BrokerState.isInternal(found.name) && context.clientID != "__admin_client" {
+        if case .found(let found) = named, BrokerState.isInternal(found.name),
+            context.clientID != "__admin_client"
+        {
             return .refused(.invalidTopic)
         }
-        return .topic(found)
+        return named
     }
 
     private static func append(
-        _ partition: ProduceRequest.Partition, to target: Target, in transactionalID: String?,
+        _ partition: ProduceRequest.Partition, to target: NamedTopic, in transactionalID: String?,
         refusal: ErrorCode?, context: RequestContext
     ) -> (outcome: Outcome, log: PartitionLog?, end: Int64) {
         var outcome = Outcome()
@@ -134,7 +134,7 @@ enum ProduceHandler: RequestHandler {
         let topic: Topic
         switch target {
         case .refused(let code): return refuse(code)
-        case .topic(let found): topic = found
+        case .found(let found): topic = found
         }
         guard let log = topic.partition(partition.index) else {
             return refuse(.unknownTopicOrPartition)
@@ -221,7 +221,7 @@ enum ProduceHandler: RequestHandler {
         var producer: ProducerIdentity?
         for topic in request.topicData {
             guard let found = context.broker.topic(topic.name, topic.topicId),
-                !BrokerState.isInternal(found.name)
+                !BrokerState.isInternal(found.name), context.allows(.write, .topic(found.name))
             else { continue }
             for partition in topic.partitionData where found.partition(partition.index) != nil {
                 guard

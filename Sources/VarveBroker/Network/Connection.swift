@@ -37,6 +37,8 @@ final class Connection: Channel {
 
     let token: UInt64
     let peerHost: String
+    /// Who the client is: known after the handshake, before its first request is handled.
+    private(set) var principal = Principal.anonymous
     /// Where this client reaches this broker.
     let advertised: Endpoint
     private var stream: SocketStream
@@ -141,9 +143,24 @@ final class Connection: Channel {
         endHandshake()
         lastActivity = loop.now
         broker.metrics.handshakes.add()
+        guard identify() else { return }
         broker.logger.debug("TLS session", ["peer": peerHost, "session": stream.summary])
         receive()
         process()
+    }
+
+    /// Takes the client's name from its certificate; false where the connection closes for it.
+    private func identify() -> Bool {
+        guard let subject = stream.peerSubject else { return true }
+        guard let name = broker.principalMapping.name(of: subject) else {
+            close(
+                .request(
+                    "\(BrokerSettings.principalMappingName) has no rule for its certificate's "
+                        + "subject \(subject)"))
+            return false
+        }
+        principal = Principal(name: name)
+        return true
     }
 
     private func endHandshake() {

@@ -51,7 +51,7 @@ struct QuotaEntity: Hashable, Sendable {
 
 /// Who sent a request, as quotas see it.
 struct QuotaClient: Hashable, Sendable {
-    /// The principal's name without its type: ANONYMOUS until listeners authenticate.
+    /// The principal's name without its type.
     var user: String
     var clientID: String
 }

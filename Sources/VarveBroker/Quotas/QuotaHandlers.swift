@@ -16,6 +16,10 @@ enum DescribeClientQuotasHandler: RequestHandler {
         _ request: DescribeClientQuotasRequest, context: RequestContext
     ) -> Reply<DescribeClientQuotasResponse> {
         var response = DescribeClientQuotasResponse()
+        if let error = context.refusal(.describeConfigs, .cluster) {
+            response.errorCode = error
+            return .now(response)
+        }
         if let problem = problem(with: request) {
             response.errorCode = .invalidRequest
             response.errorMessage = problem
@@ -97,9 +101,10 @@ enum AlterClientQuotasHandler: RequestHandler {
     static func handle(
         _ request: AlterClientQuotasRequest, context: RequestContext
     ) -> Reply<AlterClientQuotasResponse> {
+        let refusal = context.refusal(.alterConfigs, .cluster)
         let slot = context.slot(AlterClientQuotasRequest.self)
         context.broker.admin.run {
-            slot.complete(alter(request, broker: context.broker))
+            slot.complete(alter(request, refusal, broker: context.broker))
         }
         return .later
     }
@@ -110,7 +115,7 @@ enum AlterClientQuotasHandler: RequestHandler {
     }
 
     private static func alter(
-        _ request: AlterClientQuotasRequest, broker: BrokerState
+        _ request: AlterClientQuotasRequest, _ refusal: ErrorCode?, broker: BrokerState
     ) -> AlterClientQuotasResponse {
         var response = AlterClientQuotasResponse()
         var seen: Set<QuotaEntity> = []
@@ -123,6 +128,10 @@ enum AlterClientQuotasHandler: RequestHandler {
                 }
             }
             do throws(Refusal) {
+                if let refusal {
+                    throw Refusal(
+                        code: refusal, text: "the access rules do not let this client do it")
+                }
                 let entity = try entity(entry.entity)
                 guard seen.insert(entity).inserted else {
                     throw Refusal(text: "the entity stands in the request twice")

@@ -36,8 +36,9 @@ enum Dispatch {
                 frame: frame, body: body,
                 context: RequestContext(
                     broker: broker, header: header, loop: loop, connectionID: connection.token,
-                    peerHost: connection.peerHost, advertised: connection.advertised,
-                    number: number, requestByteCount: frame.count),
+                    peerHost: connection.peerHost, principal: connection.principal,
+                    advertised: connection.advertised, number: number,
+                    requestByteCount: frame.count),
                 connection: connection)
             return try route(api, request)
         } catch {

@@ -13,6 +13,8 @@ package struct RequestContext: Sendable {
     package let connectionID: UInt64
     /// The peer's numeric address, without its port.
     package let peerHost: String
+    /// Who the client is.
+    package let principal: Principal
     /// Where this client reaches this broker, for answers that say so.
     package let advertised: Endpoint
     /// The request's place in its connection's order.
@@ -23,11 +25,8 @@ package struct RequestContext: Sendable {
     package var version: Int16 { header.apiVersion }
     /// The client's own name for itself; empty when it gave none.
     package var clientID: String { header.clientId ?? "" }
-    /// Who the client is, in Kafka's form. Everybody, until listeners authenticate.
-    package var principal: String { "User:" + userName }
-    private var userName: String { "ANONYMOUS" }
     /// The client as quotas see it.
-    var quotaClient: QuotaClient { QuotaClient(user: userName, clientID: clientID) }
+    var quotaClient: QuotaClient { QuotaClient(user: principal.name, clientID: clientID) }
 
     /// Counts `amount` of what quotas of `kind` are about, and keeps the connection's next requests
     /// waiting for as long as the client is over its quota (KIP-219). On the loop.

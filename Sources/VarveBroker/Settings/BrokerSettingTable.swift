@@ -5,8 +5,8 @@ extension BrokerSettings {
     /// Every broker setting. Defaults are Kafka 4's (server.properties and ServerLogConfigs,
     /// SocketServerConfigs, GroupCoordinatorConfig), except where the text says otherwise.
     package static let definitions: [SettingDefinition] =
-        network + tlsDefinitions + topics + replicationThrottles + log + cleaner + groups
-        + transactions + consumerGroups
+        network + tlsDefinitions + accessDefinitions + topics + replicationThrottles + log + cleaner
+        + groups + transactions + consumerGroups
 
     private static let network: [SettingDefinition] = [
         .init(

@@ -32,6 +32,11 @@ extension BrokerSettings {
             "ssl.client.auth", .choice(TLSSettings.ClientAuthentication.allCases.map(\.rawValue)),
             "none", "Whether clients have to show a certificate: required, requested or none."),
         .init(
+            principalMappingName, .string, "DEFAULT",
+            "What clients with certificates are called in access rules and quotas: the first of "
+                + "these rules that fits the certificate's subject says. DEFAULT is the subject, "
+                + "RULE:pattern/replacement/ or with an L or a U behind it rewrites it."),
+        .init(
             "ssl.enabled.protocols", .list,
             TLSVersion.allCases.map(\.rawValue).joined(separator: ","),
             "The versions of TLS that are spoken."),

@@ -39,6 +39,17 @@ package enum ClientError: Error, Equatable, Sendable {
         return nil
     }
 
+    /// The broker's access rules do not let this client do it: an administrator may change that
+    /// while this program runs.
+    package var isRefusal: Bool {
+        switch code {
+        case .topicAuthorizationFailed, .groupAuthorizationFailed, .clusterAuthorizationFailed,
+            .transactionalIdAuthorizationFailed:
+            true
+        default: false
+        }
+    }
+
     /// The same may succeed later without anyone changing anything.
     package var isRetriable: Bool {
         switch self {
@@ -56,7 +67,8 @@ extension ClientError: CustomStringConvertible {
         case .io(let error): "\(error)"
         case .tls(let error): "\(error)"
         case .timedOut(let what): "timed out: \(what)"
-        case .kafka(let code, let what): what.isEmpty ? code.name : "\(code.name): \(what)"
+        case .kafka(let code, let what):
+            (what.isEmpty ? code.name : "\(code.name): \(what)") + (isRefusal ? Self.remedy : "")
         case .wire(let error): "not the Kafka protocol: \(error)"
         case .records(let error): "bad records: \(error)"
         case .unsupported(let api, let what): "the broker has no fitting \(api.name): \(what)"
@@ -64,4 +76,10 @@ extension ClientError: CustomStringConvertible {
         case .closed: "closed"
         }
     }
+
+    /// What an administrator can do about a refusal.
+    private static let remedy =
+        "; the broker's access rules do not let this client do it: give its principal (the "
+        + "subject of the certificate in its tls settings, else User:ANONYMOUS) a rule, as "
+        + "kafka-acls.sh does, or a place in the broker's super.users"
 }

@@ -23,6 +23,12 @@ extension Consumer {
         return isNew
     }
 
+    /// Has the next `poll` throw `error`, once.
+    func report(_ error: ClientError) {
+        state.withLock { $0.report(error) }
+        pollWakeup.wake()
+    }
+
     private struct Taken {
         let partition: TopicPartition
         let epoch: UInt64

@@ -156,6 +156,7 @@ final class GroupMembership: Sendable {
                     if !passes && error != .closed { state.fatal = error }
                 }
                 guard passes else { continue }
+                if error.isRefusal { consumer.report(error) }
                 cluster.configuration.logger?.debug(
                     "join failed", ["group": groupID, "error": error])
                 await cluster.loop.sleep(
@@ -178,8 +179,7 @@ final class GroupMembership: Sendable {
 
     private static let lasting: Set<ErrorCode> = [
         .inconsistentGroupProtocol, .invalidGroupId, .invalidSessionTimeout, .fencedInstanceId,
-        .groupMaxSizeReached, .groupAuthorizationFailed, .topicAuthorizationFailed,
-        .clusterAuthorizationFailed, .saslAuthenticationFailed, .unsupportedVersion,
+        .groupMaxSizeReached, .saslAuthenticationFailed, .unsupportedVersion,
     ]
 
     private func joinOnce(_ consumer: Consumer, _ watcher: UInt64) async throws(ClientError) {

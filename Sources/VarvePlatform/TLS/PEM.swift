@@ -10,12 +10,9 @@
 
         deinit { X509_free(pointer) }
 
-        /// Whose it is, in RFC 2253's form.
+        /// Whose it is, as `DistinguishedName` writes it.
         var subject: String {
-            var text = [CChar](repeating: 0, count: 512)
-            varve_subject(pointer, &text, Int32(text.count))
-            return String(
-                decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+            DistinguishedName.text(of: X509_get_subject_name(pointer))
         }
 
         /// When it ends, in milliseconds since 1970; nil when its date cannot be read.

@@ -57,6 +57,10 @@ package struct SocketStream: ~Copyable, Sendable {
     /// Protocol, cipher and the peer's certificate; empty for plain bytes.
     package var summary: String { session?.summary ?? "" }
 
+    /// Whose certificate the peer has shown and this side has verified, as `X500Principal.getName`
+    /// writes it in Java; nil for plain bytes, and where it has shown none. After the handshake.
+    package var peerSubject: String? { session?.peerSubject }
+
     /// Goes on with the handshake. Nil: it is done, or there is none. Otherwise what it waits for.
     /// - Throws: `.handshake` or `.io`; the connection is over.
     package mutating func handshake() throws(TLSError) -> Poller.Interest? {

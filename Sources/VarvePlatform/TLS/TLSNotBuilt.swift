@@ -24,6 +24,7 @@
         let writeWaitsForRead = false
         let mayHaveMore = false
         let summary = ""
+        let peerSubject: String? = nil
 
         init(
             _ context: TLSContext, descriptor: Int32, peer: String, host: String?

@@ -95,6 +95,14 @@
             return "\(version) \(name) \(X509Certificate(owning: certificate).subject)"
         }
 
+        /// Whose certificate the peer has shown and this side has verified; nil where it has not.
+        var peerSubject: String? {
+            guard SSL_get_verify_result(ssl) == X509_V_OK,
+                let certificate = SSL_get1_peer_certificate(ssl)
+            else { return nil }
+            return X509Certificate(owning: certificate).subject
+        }
+
         /// Goes on with the handshake. Nil: it is done. Otherwise what it waits for.
         /// - Throws: `.handshake`, or `.io` when the connection broke; the session is over.
         func handshake() throws(TLSError) -> Poller.Interest? {

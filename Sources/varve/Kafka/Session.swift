@@ -74,7 +74,7 @@ struct Session: Sendable {
             if topic == nil || topic!.error == .unknownTopicOrPartition {
                 throw .failed(try await missing(name))
             }
-            throw .failed("topic \(name): \(topic!.error.name)")
+            throw failure(.kafka(topic!.error, "topic \(name)"))
         }
         return found
     }

@@ -30,6 +30,8 @@ package struct ConsumerGroup: Sendable {
     var catalogVersion: UInt64?
     /// The one that `matches` are from.
     var matchesVersion: UInt64?
+    /// The version of the rights that they were found by; 0 where nobody has less than all.
+    var visibleVersion: UInt64 = 0
     /// Regular expressions in use; nil for one that does not compile.
     var patterns: [String: NamePattern?] = [:]
     /// The records that differ from what `takeChanges` gave last.

@@ -18,7 +18,9 @@ extension ConsumerGroup {
         if let pattern { patterns[request.topicPattern!] = pattern }
         let isAskingAnew = describe(memberID, by: request)
         var needsEpoch = isNew || isAskingAnew
-        if (needsEpoch || catalogVersion != catalog.version) && readTopics(catalog) {
+        let isStale =
+            catalogVersion != catalog.version || visibleVersion != request.visible?.version ?? 0
+        if (needsEpoch || isStale) && readTopics(catalog, request.visible) {
             needsEpoch = true
         }
         if needsEpoch { bumpEpoch() }

@@ -3,22 +3,28 @@ internal import VarvePlatform
 /// From subscriptions to a target, and from there to what each member has.
 extension ConsumerGroup {
     /// Looks up what the members subscribe to; true when that is not what it was.
-    mutating func readTopics(_ catalog: TopicCatalog) -> Bool {
+    /// - Parameter visible: what the member whose heartbeat asks may know of. As in Kafka, members
+    ///   with one expression share what it matches, by the rights of who had it matched last.
+    mutating func readTopics(_ catalog: TopicCatalog, _ visible: VisibleTopics?) -> Bool {
         var names: Set<String> = []
         var used: Set<String> = []
         for member in members.values {
             names.formUnion(member.topicNames)
             if let pattern = member.topicPattern { used.insert(pattern) }
         }
-        if matchesVersion != catalog.version { matches = [:] }
+        if matchesVersion != catalog.version || visibleVersion != visible?.version ?? 0 {
+            matches = [:]
+        }
         matchesVersion = catalog.version
+        visibleVersion = visible?.version ?? 0
         matches = matches.filter { used.contains($0.key) }
         patterns = patterns.filter { used.contains($0.key) }
         for text in used {
             if patterns[text] == nil { patterns[text] = .some(Self.compile(text)) }
             if matches[text] == nil {
                 // One that does not compile can only come from a record of another broker's.
-                matches[text] = (patterns[text] ?? nil)?.matching(catalog.names) ?? []
+                let found = (patterns[text] ?? nil)?.matching(catalog.names) ?? []
+                matches[text] = visible.map { found.filter($0.contains) } ?? found
             }
             names.formUnion(matches[text]!)
         }

@@ -20,6 +20,8 @@ package struct ConsumerHeartbeat: Sendable {
     package var topicPattern: String?
     package var assignor: String?
     package var owned: PartitionSet?
+    /// Nil where the client may know of all topics.
+    package var visible: VisibleTopics?
 
     package init() {}
 
@@ -78,6 +80,18 @@ package struct ConsumerHeartbeat: Sendable {
             return invalid("The subscription is larger than \(limits.memberBytesMax) bytes.")
         }
         return nil
+    }
+}
+
+/// The topics that a client may know of: others do not match its regular expression.
+package struct VisibleTopics: Sendable {
+    /// Another number where the answers may have changed.
+    package let version: UInt64
+    package let contains: @Sendable (String) -> Bool
+
+    package init(version: UInt64, contains: @escaping @Sendable (String) -> Bool) {
+        self.version = version
+        self.contains = contains
     }
 }
 

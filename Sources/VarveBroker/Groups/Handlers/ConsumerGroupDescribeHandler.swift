@@ -19,7 +19,7 @@ enum ConsumerGroupDescribeHandler: RequestHandler {
             var group = describe(id, context)
             group.groupId = id
             if request.includeAuthorizedOperations && group.errorCode == .none {
-                group.authorizedOperations = DescribeGroupsHandler.allOperations
+                group.authorizedOperations = context.authorizedOperations(.group(id))
             }
             return group
         }
@@ -29,6 +29,10 @@ enum ConsumerGroupDescribeHandler: RequestHandler {
     private static func describe(_ id: String, _ context: RequestContext) -> Described {
         var group = Described()
         let groups = context.broker.groups
+        if let error = context.refusal(.describe, .group(id)) {
+            group.errorCode = error
+            return group
+        }
         if id.isEmpty {
             group.errorCode = .invalidGroupId
             return group
@@ -64,7 +68,21 @@ enum ConsumerGroupDescribeHandler: RequestHandler {
                 $0.memberType = memberType
             }
         }
-        return group
+        return hidesNothing(group, context) ? group : hidden
+    }
+
+    /// Whether the client may know of all topics in the assignments.
+    private static func hidesNothing(_ group: Described, _ context: RequestContext) -> Bool {
+        let assignments = group.members.flatMap { [$0.assignment, $0.targetAssignment] }
+        return Set(assignments.flatMap { $0.topicPartitions.map(\.topicName) })
+            .allSatisfy { context.allows(.describe, .topic($0)) }
+    }
+
+    /// A group of whose topics the client may not know.
+    private static let hidden = Described {
+        $0.errorCode = ResourceType.topic.refusal
+        $0.errorMessage =
+            "The group has described topic(s) that the client is not authorized to describe."
     }
 
     /// By name as well; without the topics that are gone.

@@ -12,6 +12,11 @@ enum ConsumerGroupHeartbeatHandler: RequestHandler {
     static func handle(
         _ request: ConsumerGroupHeartbeatRequest, context: RequestContext
     ) -> Reply<ConsumerGroupHeartbeatResponse> {
+        let error =
+            context.refusal(.read, .group(request.groupId))
+            ?? request.subscribedTopicNames?.lazy
+            .compactMap { context.refusal(.describe, .topic($0)) }.first
+        if let error { return .now(ConsumerGroupHeartbeatResponse { $0.errorCode = error }) }
         var beat = ConsumerHeartbeat()
         beat.memberID = request.memberId
         if request.memberId.isEmpty && request.memberEpoch == ConsumerHeartbeat.joining
@@ -28,6 +33,11 @@ enum ConsumerGroupHeartbeatHandler: RequestHandler {
             request.rebalanceTimeoutMs < 0 ? nil : Int64(request.rebalanceTimeoutMs)
         beat.topicNames = request.subscribedTopicNames
         beat.topicPattern = request.subscribedTopicRegex
+        if let version = context.broker.authorizer?.version {
+            beat.visible = VisibleTopics(version: version) {
+                context.allows(.describe, .topic($0))
+            }
+        }
         beat.assignor = request.serverAssignor
         beat.owned = request.topicPartitions.map { PartitionSet($0) }
 

@@ -12,23 +12,28 @@ enum DeleteGroupsHandler: RequestHandler {
         guard !names.isEmpty else { return .now(DeleteGroupsResponse()) }
         let slot = context.slot(DeleteGroupsRequest.self)
         let answers = Lock([ErrorCode?](repeating: nil, count: names.count))
-        for (index, name) in names.enumerated() {
-            context.broker.groups.delete(name) { error in
-                // Whoever brings the last answer sees all of them.
-                guard
-                    let all = answers.withLock({ answers -> [ErrorCode?]? in
-                        answers[index] = error
-                        return answers.contains(nil) ? nil : answers
-                    })
-                else { return }
-                var response = DeleteGroupsResponse()
-                response.results = zip(names, all).map { name, answer in
-                    DeleteGroupsResponse.Group {
-                        $0.groupId = name
-                        $0.errorCode = answer!
-                    }
+        @Sendable func answer(_ index: Int, _ error: ErrorCode) {
+            // Whoever brings the last answer sees all of them.
+            guard
+                let all = answers.withLock({ answers -> [ErrorCode?]? in
+                    answers[index] = error
+                    return answers.contains(nil) ? nil : answers
+                })
+            else { return }
+            var response = DeleteGroupsResponse()
+            response.results = zip(names, all).map { name, answer in
+                DeleteGroupsResponse.Group {
+                    $0.groupId = name
+                    $0.errorCode = answer!
                 }
-                slot.complete(response)
+            }
+            slot.complete(response)
+        }
+        for (index, name) in names.enumerated() {
+            if let error = context.refusal(.delete, .group(name)) {
+                answer(index, error)
+            } else {
+                context.broker.groups.delete(name) { answer(index, $0) }
             }
         }
         return .later

@@ -6,9 +6,6 @@ enum DescribeGroupsHandler: RequestHandler {
 
     /// From this version on a group that is not there is an error (KIP-1043), before a dead one.
     private static let missingGroupsSince: Int16 = 6
-    /// READ, DELETE and DESCRIBE by their numbers in Kafka's `AclOperation`: what anybody may do
-    /// to a group while there is no authorization.
-    static let allOperations: Int32 = 1 << 3 | 1 << 6 | 1 << 8
 
     static func handle(
         _ request: DescribeGroupsRequest, context: RequestContext
@@ -18,7 +15,7 @@ enum DescribeGroupsHandler: RequestHandler {
             var group = describe(id, context)
             group.groupId = id
             if request.includeAuthorizedOperations && group.errorCode == .none {
-                group.authorizedOperations = allOperations
+                group.authorizedOperations = context.authorizedOperations(.group(id))
             }
             return group
         }
@@ -29,6 +26,10 @@ enum DescribeGroupsHandler: RequestHandler {
         _ id: String, _ context: RequestContext
     ) -> DescribeGroupsResponse.Group {
         var group = DescribeGroupsResponse.Group()
+        if let error = context.refusal(.describe, .group(id)) {
+            group.errorCode = error
+            return group
+        }
         let groups = context.broker.groups
         if let error = groups.unavailability(of: id) {
             group.errorCode = error

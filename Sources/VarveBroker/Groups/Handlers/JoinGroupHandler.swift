@@ -13,6 +13,9 @@ enum JoinGroupHandler: RequestHandler {
     static func handle(
         _ request: JoinGroupRequest, context: RequestContext
     ) -> Reply<JoinGroupResponse> {
+        if let error = context.refusal(.read, .group(request.groupId)) {
+            return .now(response(.failed(error, memberID: request.memberId)))
+        }
         var join = GroupJoin()
         join.memberID = request.memberId
         join.instanceID = request.groupInstanceId

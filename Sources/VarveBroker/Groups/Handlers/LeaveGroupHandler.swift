@@ -7,6 +7,9 @@ enum LeaveGroupHandler: RequestHandler {
     static func handle(
         _ request: LeaveGroupRequest, context: RequestContext
     ) -> Reply<LeaveGroupResponse> {
+        if let error = context.refusal(.read, .group(request.groupId)) {
+            return .now(LeaveGroupResponse { $0.errorCode = error })
+        }
         let leavers =
             context.version < 3
             ? [GroupLeaver(memberID: request.memberId)]

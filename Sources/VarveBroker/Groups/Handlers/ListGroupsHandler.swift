@@ -11,7 +11,9 @@ enum ListGroupsHandler: RequestHandler {
         var response = ListGroupsResponse()
         let states = Set(request.statesFilter.map { $0.lowercased() })
         let types = Set(request.typesFilter.map { $0.lowercased() })
+        let mayKnowAll = context.allows(.describe, .cluster)
         for group in context.broker.groups.list() {
+            guard mayKnowAll || context.allows(.describe, .group(group.id)) else { continue }
             guard types.isEmpty || types.contains(group.kind.rawValue) else { continue }
             guard states.isEmpty || states.contains(group.state.lowercased()) else { continue }
             response.groups.append(

@@ -19,13 +19,20 @@ enum OffsetCommitHandler: RequestHandler {
         committer.knowsMissingGroups = context.version >= missingGroupsSince
         committer.retention = request.retentionTimeMs
 
+        if let error = context.refusal(.read, .group(request.groupId)) {
+            return .now(response(request) { _, _ in error })
+        }
         let groups = context.broker.groups
         var admission = OffsetAdmission(metadataBytesMax: groups.settings.offsetMetadataBytesMax)
         // Answers that stand already; nil where the commit decides.
         let checked: [[ErrorCode?]] = request.topics.map { topic in
-            let found = context.broker.topic(topic.name, topic.topicId)
+            let named = context.topic(topic.name, topic.topicId, for: .read)
             return topic.partitions.map { partition in
-                guard let found else { return BrokerState.unknownTopic(topic.topicId) }
+                let found: Topic
+                switch named {
+                case .found(let topic): found = topic
+                case .refused(let code): return code
+                }
                 return admission.admit(
                     OffsetToCommit(
                         topic: found.name, partition: partition.partitionIndex,
@@ -36,21 +43,28 @@ enum OffsetCommitHandler: RequestHandler {
         }
         let slot = context.slot(OffsetCommitRequest.self)
         groups.commit(request.groupId, by: committer, admission.offsets) { error in
-            var response = OffsetCommitResponse()
-            response.topics = zip(request.topics, checked).map { topic, answers in
+            slot.complete(response(request) { checked[$0][$1] ?? error })
+        }
+        return .later
+    }
+
+    /// - Parameter code: of a topic's and a partition's place in the request.
+    private static func response(
+        _ request: OffsetCommitRequest, _ code: (Int, Int) -> ErrorCode
+    ) -> OffsetCommitResponse {
+        OffsetCommitResponse {
+            $0.topics = request.topics.enumerated().map { place, topic in
                 OffsetCommitResponse.Topic {
                     $0.name = topic.name
                     $0.topicId = topic.topicId
-                    $0.partitions = zip(topic.partitions, answers).map { partition, answer in
+                    $0.partitions = topic.partitions.enumerated().map { index, partition in
                         Answer {
                             $0.partitionIndex = partition.partitionIndex
-                            $0.errorCode = answer ?? error
+                            $0.errorCode = code(place, index)
                         }
                     }
                 }
             }
-            slot.complete(response)
         }
-        return .later
     }
 }

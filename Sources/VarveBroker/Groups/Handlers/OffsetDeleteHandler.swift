@@ -8,15 +8,19 @@ enum OffsetDeleteHandler: RequestHandler {
     static func handle(
         _ request: OffsetDeleteRequest, context: RequestContext
     ) -> Reply<OffsetDeleteResponse> {
+        if let error = context.refusal(.delete, .group(request.groupId)) {
+            return .now(OffsetDeleteResponse { $0.errorCode = error })
+        }
         var known: [(topic: String, partition: Int32)] = []
-        let isKnown: [[Bool]] = request.topics.map { topic in
-            let found = context.broker.directory.topic(topic.name)
+        // Answers that stand already; nil where the group decides.
+        let checked: [[ErrorCode?]] = request.topics.map { topic in
+            let found = context.topic(topic.name, for: .read)
             return topic.partitions.map { partition in
-                guard
-                    let found, found.partitions.indices.contains(Int(partition.partitionIndex))
-                else { return false }
+                if case .failure(let missing) = found.partition(partition.partitionIndex) {
+                    return missing.code
+                }
                 known.append((topic.name, partition.partitionIndex))
-                return true
+                return nil
             }
         }
         let slot = context.slot(OffsetDeleteRequest.self)
@@ -25,14 +29,13 @@ enum OffsetDeleteHandler: RequestHandler {
             response.errorCode = error
             if error == .none {
                 var next = answers.makeIterator()
-                response.topics = zip(request.topics, isKnown).map { topic, isKnown in
+                response.topics = zip(request.topics, checked).map { topic, checked in
                     OffsetDeleteResponse.Topic {
                         $0.name = topic.name
-                        $0.partitions = zip(topic.partitions, isKnown).map { asked, isKnown in
+                        $0.partitions = zip(topic.partitions, checked).map { asked, checked in
                             OffsetDeleteResponse.Partition {
                                 $0.partitionIndex = asked.partitionIndex
-                                $0.errorCode =
-                                    isKnown ? next.next() ?? .none : .unknownTopicOrPartition
+                                $0.errorCode = checked ?? next.next() ?? .none
                             }
                         }
                     }

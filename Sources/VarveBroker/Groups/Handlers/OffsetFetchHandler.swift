@@ -19,8 +19,10 @@ enum OffsetFetchHandler: RequestHandler {
         var response = OffsetFetchResponse()
         if context.version >= groupsSince {
             response.groups = request.groups.map { group in
-                let refusal = context.broker.groups.fetchError(
-                    group.groupId, memberID: group.memberId, epoch: group.memberEpoch)
+                let refusal =
+                    context.allows(.describe, .group(group.groupId))
+                    ? context.broker.groups.fetchError(
+                        group.groupId, memberID: group.memberId, epoch: group.memberEpoch) : nil
                 let (error, topics) =
                     refusal.map { ($0, []) }
                     ?? fetch(
@@ -57,7 +59,9 @@ enum OffsetFetchHandler: RequestHandler {
                 : topics[topic].name
             guard let partitions = unstable[name] else { continue }
             for index in topics[topic].partitions.indices
-            where partitions.contains(topics[topic].partitions[index].partitionIndex) {
+            where topics[topic].partitions[index].errorCode == .none
+                && partitions.contains(topics[topic].partitions[index].partitionIndex)
+            {
                 topics[topic].partitions[index] = partition(
                     topics[topic].partitions[index].partitionIndex, nil, .unstableOffsetCommit)
             }
@@ -69,7 +73,9 @@ enum OffsetFetchHandler: RequestHandler {
         _ groupID: String, _ asked: [OffsetFetchRequest.Topic]?, _ context: RequestContext
     ) -> (ErrorCode, [Topic]) {
         let groups = context.broker.groups
-        if let error = groups.unavailability(of: groupID) {
+        if let error = context.refusal(.describe, .group(groupID))
+            ?? groups.unavailability(of: groupID)
+        {
             // Versions 0 and 1 have no place for the error but the partitions.
             guard context.version < 2 else { return (error, []) }
             return (error, (asked ?? []).map { answer($0, [:], error) })
@@ -80,12 +86,16 @@ enum OffsetFetchHandler: RequestHandler {
             .none,
             asked.map { topic in
                 guard context.version >= topicIDsSince else {
-                    return answer(topic, committed[topic.name] ?? [:], .none)
+                    // Offsets outlive their topic.
+                    let error = context.refusal(.describe, .topic(topic.name))
+                    return answer(
+                        topic, error == nil ? committed[topic.name] ?? [:] : [:], error ?? .none)
                 }
-                guard let found = context.broker.directory.topic(id: topic.topicId) else {
-                    return answer(topic, [:], .unknownTopicId)
+                switch context.topic("", topic.topicId, for: .describe) {
+                case .found(let found):
+                    return answer(topic, committed[found.name] ?? [:], .none)
+                case .refused(let code): return answer(topic, [:], code)
                 }
-                return answer(topic, committed[found.name] ?? [:], .none)
             }
         )
     }
@@ -107,6 +117,7 @@ enum OffsetFetchHandler: RequestHandler {
         _ committed: CommittedOffsets, _ context: RequestContext
     ) -> [Topic] {
         committed.keys.sorted().compactMap { name in
+            guard context.allows(.describe, .topic(name)) else { return nil }
             let found = context.broker.directory.topic(name)
             if context.version >= topicIDsSince && found == nil { return nil }
             return Topic {

@@ -8,6 +8,9 @@ enum SyncGroupHandler: RequestHandler {
     static func handle(
         _ request: SyncGroupRequest, context: RequestContext
     ) -> Reply<SyncGroupResponse> {
+        if let error = context.refusal(.read, .group(request.groupId)) {
+            return .now(SyncGroupResponse { $0.errorCode = error })
+        }
         var sync = GroupSync()
         sync.memberID = request.memberId
         sync.instanceID = request.groupInstanceId

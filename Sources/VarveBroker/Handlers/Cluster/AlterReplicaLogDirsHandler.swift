@@ -10,6 +10,7 @@ enum AlterReplicaLogDirsHandler: RequestHandler {
         _ request: AlterReplicaLogDirsRequest, context: RequestContext
     ) -> Reply<AlterReplicaLogDirsResponse> {
         let directory = context.broker.directory
+        let refusal = context.refusal(.alter, .cluster)
         var results: [AlterReplicaLogDirsResponse.Topic] = []
         // A topic may stand under several directories, and clients look for it once.
         var places: [String: Int] = [:]
@@ -19,7 +20,9 @@ enum AlterReplicaLogDirsHandler: RequestHandler {
                     AlterReplicaLogDirsResponse.Partition {
                         $0.partitionIndex = index
                         $0.errorCode =
-                            if target.path != directory.path {
+                            if let refusal {
+                                refusal
+                            } else if target.path != directory.path {
                                 .logDirNotFound
                             } else if directory.topic(topic.name)?.partition(index) == nil {
                                 .unknownTopicOrPartition

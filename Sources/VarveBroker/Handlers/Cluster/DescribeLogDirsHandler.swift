@@ -9,6 +9,9 @@ enum DescribeLogDirsHandler: RequestHandler {
     static func handle(
         _ request: DescribeLogDirsRequest, context: RequestContext
     ) -> Reply<DescribeLogDirsResponse> {
+        if let error = context.refusal(.describe, .cluster) {
+            return .now(DescribeLogDirsResponse { $0.errorCode = error })
+        }
         let directory = context.broker.directory
         var result = DescribeLogDirsResponse.Result()
         result.logDir = directory.path

@@ -14,6 +14,9 @@ enum DescribeQuorumHandler: RequestHandler {
     static func handle(
         _ request: DescribeQuorumRequest, context: RequestContext
     ) -> Reply<DescribeQuorumResponse> {
+        if let error = context.refusal(.describe, .cluster) {
+            return .now(DescribeQuorumResponse { $0.errorCode = error })
+        }
         var response = DescribeQuorumResponse()
         response.topics = request.topics.map { topic in
             .init {

@@ -16,7 +16,8 @@ enum DescribeTopicPartitionsHandler: RequestHandler {
         let isEverything = request.topics.isEmpty
         let names =
             isEverything
-            ? directory.topics.map(\.name).sorted() : Set(request.topics.map(\.name)).sorted()
+            ? directory.topics.map(\.name).filter { context.allows(.describe, .topic($0)) }.sorted()
+            : Set(request.topics.map(\.name)).sorted()
         let limit = max(1, min(Int(request.responsePartitionLimit), partitionsMax))
         let first = request.cursor?.topicName ?? ""
         var response = DescribeTopicPartitionsResponse()
@@ -28,9 +29,12 @@ enum DescribeTopicPartitionsHandler: RequestHandler {
                 response.nextCursor = cursor(name, begin)
                 break
             }
-            guard let topic = directory.topic(name) else {
+            let topic: Topic
+            switch context.topic(name, for: isEverything ? nil : .describe) {
+            case .found(let found): topic = found
+            case .refused(let code):
                 // Among all topics it was deleted just now: nobody asked for it.
-                if !isEverything { response.topics.append(unknown(name)) }
+                if !isEverything { response.topics.append(refused(name, code)) }
                 continue
             }
             let logs = topic.partitions
@@ -39,7 +43,7 @@ enum DescribeTopicPartitionsHandler: RequestHandler {
             outcome.name = name
             outcome.topicId = topic.id
             outcome.isInternal = BrokerState.isInternal(name)
-            outcome.topicAuthorizedOperations = AuthorizedOperations.topic
+            outcome.topicAuthorizedOperations = context.authorizedOperations(.topic(name))
             outcome.partitions = page.map { describe($0, node: directory.nodeID) }
             response.topics.append(outcome)
             room -= page.count
@@ -60,11 +64,14 @@ enum DescribeTopicPartitionsHandler: RequestHandler {
         }
     }
 
-    private static func unknown(_ name: String) -> DescribeTopicPartitionsResponse.Topic {
+    private static func refused(
+        _ name: String, _ code: ErrorCode
+    ) -> DescribeTopicPartitionsResponse.Topic {
         .init {
             $0.name = name
             $0.errorCode =
-                DataDirectory.isValidTopicName(name) ? .unknownTopicOrPartition : .invalidTopic
+                code == .unknownTopicOrPartition && !DataDirectory.isValidTopicName(name)
+                ? .invalidTopic : code
         }
     }
 

@@ -9,6 +9,9 @@ enum ElectLeadersHandler: RequestHandler {
     static func handle(
         _ request: ElectLeadersRequest, context: RequestContext
     ) -> Reply<ElectLeadersResponse> {
+        if let error = context.refusal(.alter, .cluster) {
+            return .now(ElectLeadersResponse { $0.errorCode = error })
+        }
         var response = ElectLeadersResponse()
         guard (0...1).contains(request.electionType) else {
             response.errorCode = .invalidRequest

@@ -15,6 +15,9 @@ enum ListConfigResourcesHandler: RequestHandler {
     static func handle(
         _ request: ListConfigResourcesRequest, context: RequestContext
     ) -> Reply<ListConfigResourcesResponse> {
+        if let error = context.refusal(.describeConfigs, .cluster) {
+            return .now(ListConfigResourcesResponse { $0.errorCode = error })
+        }
         var response = ListConfigResourcesResponse()
         guard context.version >= 1 else { return .now(response) }
         let types = request.resourceTypes.isEmpty ? supported : Set(request.resourceTypes)

@@ -10,6 +10,9 @@ enum AlterPartitionReassignmentsHandler: RequestHandler {
     static func handle(
         _ request: AlterPartitionReassignmentsRequest, context: RequestContext
     ) -> Reply<AlterPartitionReassignmentsResponse> {
+        if let error = context.refusal(.alter, .cluster) {
+            return .now(AlterPartitionReassignmentsResponse { $0.errorCode = error })
+        }
         let directory = context.broker.directory
         var response = AlterPartitionReassignmentsResponse()
         response.allowReplicationFactorChange = request.allowReplicationFactorChange
@@ -53,6 +56,9 @@ enum ListPartitionReassignmentsHandler: RequestHandler {
     static func handle(
         _ request: ListPartitionReassignmentsRequest, context: RequestContext
     ) -> Reply<ListPartitionReassignmentsResponse> {
-        .now(ListPartitionReassignmentsResponse())
+        if let error = context.refusal(.describe, .cluster) {
+            return .now(ListPartitionReassignmentsResponse { $0.errorCode = error })
+        }
+        return .now(ListPartitionReassignmentsResponse())
     }
 }

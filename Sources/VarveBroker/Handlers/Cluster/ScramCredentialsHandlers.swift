@@ -8,6 +8,9 @@ enum DescribeUserScramCredentialsHandler: RequestHandler {
     static func handle(
         _ request: DescribeUserScramCredentialsRequest, context: RequestContext
     ) -> Reply<DescribeUserScramCredentialsResponse> {
+        if let error = context.refusal(.describe, .cluster) {
+            return .now(DescribeUserScramCredentialsResponse { $0.errorCode = error })
+        }
         var response = DescribeUserScramCredentialsResponse()
         response.results = (request.users ?? []).map { user in
             DescribeUserScramCredentialsResponse.Result {
@@ -27,6 +30,7 @@ enum AlterUserScramCredentialsHandler: RequestHandler {
     static func handle(
         _ request: AlterUserScramCredentialsRequest, context: RequestContext
     ) -> Reply<AlterUserScramCredentialsResponse> {
+        let refusal = context.refusal(.alter, .cluster)
         var response = AlterUserScramCredentialsResponse()
         // One result for each user, however often the request names one.
         var seen: Set<String> = []
@@ -34,16 +38,19 @@ enum AlterUserScramCredentialsHandler: RequestHandler {
             response.results.append(
                 .init {
                     $0.user = deletion.name
-                    $0.errorCode = .resourceNotFound
-                    $0.errorMessage = "user \(deletion.name) has no SCRAM credentials"
+                    $0.errorCode = refusal ?? .resourceNotFound
+                    $0.errorMessage =
+                        refusal == nil ? "user \(deletion.name) has no SCRAM credentials" : nil
                 })
         }
         for upsertion in request.upsertions where seen.insert(upsertion.name).inserted {
             response.results.append(
                 .init {
                     $0.user = upsertion.name
-                    $0.errorCode = .unsupportedSaslMechanism
-                    $0.errorMessage = "this broker does not authenticate: no credentials are kept"
+                    $0.errorCode = refusal ?? .unsupportedSaslMechanism
+                    $0.errorMessage =
+                        refusal == nil
+                        ? "this broker does not authenticate by SASL: no credentials are kept" : nil
                 })
         }
         return .now(response)

@@ -8,6 +8,9 @@ enum UpdateFeaturesHandler: RequestHandler {
     static func handle(
         _ request: UpdateFeaturesRequest, context: RequestContext
     ) -> Reply<UpdateFeaturesResponse> {
+        if let error = context.refusal(.alter, .cluster) {
+            return .now(UpdateFeaturesResponse { $0.errorCode = error })
+        }
         var response = UpdateFeaturesResponse()
         guard let first = request.featureUpdates.first else {
             response.errorCode = .invalidRequest

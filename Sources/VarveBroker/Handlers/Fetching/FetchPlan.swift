@@ -54,29 +54,36 @@ struct FetchPlan {
         var items: [Item] = []
         items.reserveCapacity(targets.count)
         // Partitions of one topic stand together: it is looked up once.
-        var last: (name: String, id: UniqueID, found: Topic?)?
+        var last: (name: String, id: UniqueID, found: NamedTopic)?
         for target in targets {
             if last?.name != target.topic || last?.id != target.topicID {
                 last = (
                     target.topic, target.topicID,
-                    context.broker.topic(target.topic, target.topicID)
+                    context.topic(target.topic, target.topicID, for: .read)
                 )
             }
-            let topic = last?.found
-            let log = topic?.partition(target.partition.partition)
-            let error: ErrorCode =
-                if let topic, log != nil {
-                    Self.knowsCodec(of: topic, version: version)
-                        ? BrokerState.epochError(target.partition.currentLeaderEpoch)
-                        : .unsupportedCompressionType
-                } else {
-                    topic == nil
-                        ? BrokerState.unknownTopic(target.topicID) : .unknownTopicOrPartition
-                }
-            items.append(Item(target: target, log: log, error: error))
+            guard let found = last?.found else { continue }
+            items.append(Self.item(target, of: found, version: version))
         }
         self.items = items
         start = items.isEmpty ? 0 : Int(context.number % UInt64(items.count))
+    }
+
+    private static func item(
+        _ target: FetchTarget, of found: NamedTopic, version: Int16
+    ) -> Item {
+        switch found {
+        case .refused(let code): return Item(target: target, log: nil, error: code)
+        case .found(let topic):
+            guard let log = topic.partition(target.partition.partition) else {
+                return Item(target: target, log: nil, error: .unknownTopicOrPartition)
+            }
+            return Item(
+                target: target, log: log,
+                error: knowsCodec(of: topic, version: version)
+                    ? BrokerState.epochError(target.partition.currentLeaderEpoch)
+                    : .unsupportedCompressionType)
+        }
     }
 
     /// Whether a client that speaks `version` can be told the topic's codec. Before version 10

@@ -8,6 +8,11 @@ enum AddOffsetsToTxnHandler: RequestHandler {
     static func handle(
         _ request: AddOffsetsToTxnRequest, context: RequestContext
     ) -> Reply<AddOffsetsToTxnResponse> {
+        if let error = context.refusal(.write, .transactionalID(request.transactionalId))
+            ?? context.refusal(.read, .group(request.groupId))
+        {
+            return .now(AddOffsetsToTxnResponse { $0.errorCode = error })
+        }
         let slot = context.slot(AddOffsetsToTxnRequest.self)
         context.broker.transactions.addOffsets(
             of: request.groupId, to: request.transactionalId,

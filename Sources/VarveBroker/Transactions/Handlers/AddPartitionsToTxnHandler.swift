@@ -16,10 +16,30 @@ enum AddPartitionsToTxnHandler: RequestHandler {
     static func handle(
         _ request: AddPartitionsToTxnRequest, context: RequestContext
     ) -> Reply<AddPartitionsToTxnResponse> {
-        let slot = context.slot(AddPartitionsToTxnRequest.self)
         guard context.version >= batchesSince else {
+            // Only these come from clients, whose rights to the very things count.
+            let id = request.v3AndBelowTransactionalId
+            let topics = request.v3AndBelowTopics
+            if let error = context.refusal(.write, .transactionalID(id)) {
+                return .now(
+                    AddPartitionsToTxnResponse {
+                        $0.resultsByTopicV3AndBelow = outcomes(topics) { _ in error }
+                    })
+            }
+            let refused = topics.reduce(into: [String: ErrorCode]()) {
+                $0[$1.name] = context.refusal(.write, .topic($1.name))
+            }
+            if !refused.isEmpty {
+                return .now(
+                    AddPartitionsToTxnResponse {
+                        $0.resultsByTopicV3AndBelow = outcomes(topics) {
+                            refused[$0.topic] ?? .operationNotAttempted
+                        }
+                    })
+            }
+            let slot = context.slot(AddPartitionsToTxnRequest.self)
             add(
-                request.v3AndBelowTopics, to: request.v3AndBelowTransactionalId,
+                topics, to: id,
                 ProducerIdentity(
                     id: request.v3AndBelowProducerId, epoch: request.v3AndBelowProducerEpoch),
                 context
@@ -30,6 +50,10 @@ enum AddPartitionsToTxnHandler: RequestHandler {
             return .later
         }
         if request.transactions.isEmpty { return .now(AddPartitionsToTxnResponse()) }
+        if let error = context.refusal(.clusterAction, .cluster) {
+            return .now(AddPartitionsToTxnResponse { $0.errorCode = error })
+        }
+        let slot = context.slot(AddPartitionsToTxnRequest.self)
         let results = Lock<[Int: [Outcome]]>([:])
         for (index, transaction) in request.transactions.enumerated() {
             let producer = ProducerIdentity(

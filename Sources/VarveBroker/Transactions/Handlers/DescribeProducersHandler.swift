@@ -12,22 +12,27 @@ enum DescribeProducersHandler: RequestHandler {
     ) -> Reply<DescribeProducersResponse> {
         var response = DescribeProducersResponse()
         response.topics = request.topics.map { topic in
-            let found = context.broker.directory.topic(topic.name)
+            let found = context.topic(topic.name, for: .read)
             return DescribeProducersResponse.Topic {
                 $0.name = topic.name
                 $0.partitions = topic.partitionIndexes.map { index in
-                    partition(index, found?.partition(index))
+                    partition(index, found.partition(index))
                 }
             }
         }
         return .now(response)
     }
 
-    private static func partition(_ index: Int32, _ log: PartitionLog?) -> Partition {
+    private static func partition(
+        _ index: Int32, _ found: Result<PartitionLog, NoPartition>
+    ) -> Partition {
         Partition {
             $0.partitionIndex = index
-            guard let log else {
-                $0.errorCode = .unknownTopicOrPartition
+            let log: PartitionLog
+            switch found {
+            case .success(let partition): log = partition
+            case .failure(let missing):
+                $0.errorCode = missing.code
                 return
             }
             $0.activeProducers = log.activeProducers.map { producer in

@@ -10,18 +10,21 @@ enum DescribeTransactionsHandler: RequestHandler {
     ) -> Reply<DescribeTransactionsResponse> {
         var response = DescribeTransactionsResponse()
         response.transactionStates = request.transactionalIds.map { id in
-            describe(id, context.broker.transactions)
+            describe(id, context)
         }
         return .now(response)
     }
 
-    private static func describe(_ id: String, _ transactions: TransactionCoordinator) -> State {
-        State {
+    private static func describe(_ id: String, _ context: RequestContext) -> State {
+        let transactions = context.broker.transactions
+        return State {
             $0.transactionalId = id
             $0.producerId = -1
             $0.producerEpoch = -1
             $0.transactionStartTimeMs = -1
-            if let code = transactions.unavailability(of: id) {
+            if let code = context.refusal(.describe, .transactionalID(id))
+                ?? transactions.unavailability(of: id)
+            {
                 $0.errorCode = code
                 return
             }
@@ -35,7 +38,9 @@ enum DescribeTransactionsHandler: RequestHandler {
             $0.transactionStartTimeMs = transaction.startTime
             $0.producerId = transaction.producer.id
             $0.producerEpoch = transaction.producer.epoch
-            $0.topics = Transaction.topics(found.openPartitions).map { topic in
+            $0.topics = Transaction.topics(found.openPartitions).filter {
+                context.allows(.describe, .topic($0.topic))
+            }.map { topic in
                 DescribeTransactionsResponse.Topic {
                     $0.topic = topic.topic
                     $0.partitions = topic.partitionIds

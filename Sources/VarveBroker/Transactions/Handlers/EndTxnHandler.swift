@@ -10,6 +10,9 @@ enum EndTxnHandler: RequestHandler {
     static func handle(
         _ request: EndTxnRequest, context: RequestContext
     ) -> Reply<EndTxnResponse> {
+        if let error = context.refusal(.write, .transactionalID(request.transactionalId)) {
+            return .now(EndTxnResponse { $0.errorCode = error })
+        }
         let slot = context.slot(EndTxnRequest.self)
         let version = context.version
         context.broker.transactions.end(

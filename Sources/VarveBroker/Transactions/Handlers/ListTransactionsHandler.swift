@@ -60,7 +60,8 @@ enum ListTransactionsHandler: RequestHandler {
                     && now - transaction.startTime > request.durationFilter
             guard request.stateFilters.isEmpty || wanted.contains(transaction.phase),
                 producerIDs.isEmpty || producerIDs.contains(transaction.producer.id),
-                isRunningLonger, fits(transaction.id)
+                isRunningLonger, fits(transaction.id),
+                context.allows(.describe, .transactionalID(transaction.id))
             else { continue }
             response.transactionStates.append(
                 ListTransactionsResponse.TransactionState {

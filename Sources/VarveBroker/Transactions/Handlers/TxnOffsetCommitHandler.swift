@@ -16,14 +16,23 @@ enum TxnOffsetCommitHandler: RequestHandler {
         committer.instanceID = request.groupInstanceId
         committer.generation = request.generationId
 
+        if let error = context.refusal(.write, .transactionalID(request.transactionalId))
+            ?? context.refusal(.read, .group(request.groupId))
+        {
+            return .now(response(request) { _, _ in error })
+        }
         let broker = context.broker
         var admission = OffsetAdmission(
             metadataBytesMax: broker.groups.settings.offsetMetadataBytesMax)
         // Answers that stand already; nil where the commit decides.
         let checked: [[ErrorCode?]] = request.topics.map { topic in
-            let found = broker.directory.topic(topic.name)
+            let named = context.topic(topic.name, for: .read)
             return topic.partitions.map { partition in
-                guard let found else { return .unknownTopicOrPartition }
+                let found: Topic
+                switch named {
+                case .found(let topic): found = topic
+                case .refused(let code): return code
+                }
                 return admission.admit(
                     OffsetToCommit(
                         topic: found.name, partition: partition.partitionIndex,
@@ -40,20 +49,27 @@ enum TxnOffsetCommitHandler: RequestHandler {
             addsGroup: version >= TransactionErrors.offsetsAddsSince
         ) { error in
             let error = TransactionErrors.offsets(error, version: version)
-            var response = TxnOffsetCommitResponse()
-            response.topics = zip(request.topics, checked).map { topic, answers in
+            slot.complete(response(request) { checked[$0][$1] ?? error })
+        }
+        return .later
+    }
+
+    /// - Parameter code: of a topic's and a partition's place in the request.
+    private static func response(
+        _ request: TxnOffsetCommitRequest, _ code: (Int, Int) -> ErrorCode
+    ) -> TxnOffsetCommitResponse {
+        TxnOffsetCommitResponse {
+            $0.topics = request.topics.enumerated().map { place, topic in
                 TxnOffsetCommitResponse.Topic {
                     $0.name = topic.name
-                    $0.partitions = zip(topic.partitions, answers).map { partition, answer in
+                    $0.partitions = topic.partitions.enumerated().map { index, partition in
                         Answer {
                             $0.partitionIndex = partition.partitionIndex
-                            $0.errorCode = answer ?? error
+                            $0.errorCode = code(place, index)
                         }
                     }
                 }
             }
-            slot.complete(response)
         }
-        return .later
     }
 }

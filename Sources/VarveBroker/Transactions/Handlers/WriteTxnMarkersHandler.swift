@@ -10,6 +10,8 @@ enum WriteTxnMarkersHandler: RequestHandler {
     static func handle(
         _ request: WriteTxnMarkersRequest, context: RequestContext
     ) -> Reply<WriteTxnMarkersResponse> {
+        let refusal =
+            context.allows(.alter, .cluster) ? nil : context.refusal(.clusterAction, .cluster)
         var response = WriteTxnMarkersResponse()
         var asked: [(place: Place, of: WriteTxnMarkersRequest.Marker, TransactionPartition)] = []
         for (markerIndex, marker) in request.markers.enumerated() {
@@ -20,7 +22,10 @@ enum WriteTxnMarkersHandler: RequestHandler {
                     WriteTxnMarkersResponse.Topic {
                         $0.name = topic.name
                         $0.partitions = topic.partitionIndexes.map { index in
-                            WriteTxnMarkersResponse.Partition { $0.partitionIndex = index }
+                            WriteTxnMarkersResponse.Partition {
+                                $0.partitionIndex = index
+                                $0.errorCode = refusal ?? .none
+                            }
                         }
                     })
                 for (partitionIndex, index) in topic.partitionIndexes.enumerated() {
@@ -34,7 +39,7 @@ enum WriteTxnMarkersHandler: RequestHandler {
             }
             response.markers.append(outcome)
         }
-        if asked.isEmpty { return .now(response) }
+        if asked.isEmpty || refusal != nil { return .now(response) }
         let slot = context.slot(WriteTxnMarkersRequest.self)
         let pending = Lock((response: response, left: asked.count))
         for (place, marker, partition) in asked {

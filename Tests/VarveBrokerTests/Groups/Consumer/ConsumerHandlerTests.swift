@@ -104,7 +104,7 @@ import VarveWire
             #expect(groups[1].errorMessage == "Group old is not a consumer group.")
             #expect(groups[0].groupState == "Stable" && groups[0].assignorName == "uniform")
             #expect(groups[0].groupEpoch == 1 && groups[0].assignmentEpoch == 1)
-            #expect(groups[0].authorizedOperations == DescribeGroupsHandler.allOperations)
+            #expect(groups[0].authorizedOperations == ResourceType.group.operations.rawValue)
             let member = try #require(groups[0].members.first)
             #expect(member.memberId == "m" && member.memberEpoch == 1)
             #expect(member.subscribedTopicNames == ["events"])
