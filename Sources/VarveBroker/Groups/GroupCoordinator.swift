@@ -124,6 +124,9 @@ package final class GroupCoordinator: Sendable {
                 $0.record = saved.record
                 $0.restore(saved.transactional)
                 $0.consumers = consumers(of: id, saved, at: time)
+                if $0.consumers == nil && !saved.consumers.isEmpty {
+                    $0.former = ConsumerState(leftOver: saved.consumers, of: id)
+                }
             }
             note(saved.transactional.producers, of: id)
             table.withLock { $0.entries[id] = entry }
@@ -251,6 +254,7 @@ package final class GroupCoordinator: Sendable {
         outbox.send { [self] stored, error in
             act(on: entry) { state, time, effects in
                 if error == nil { state.durable(stored.end) }
+                state.settledConsumers(stored.end, isLost: error != nil)
                 state.group.stored(stored.purpose, error: error, at: time, into: &effects)
             }
         }
@@ -313,8 +317,11 @@ package final class GroupCoordinator: Sendable {
             let value = try GroupRecords.encode(snapshot)
             var records = GroupRecords(group: entry.id, now: time.wall)
             try records.add(group: value)
+            let left = try state.former?.difference([]) ?? []
+            for (id, value) in left { try records.add(id, value) }
             let appended = try store.append(&records, of: entry.id, now: time.wall)
             state.record = value
+            if !left.isEmpty { state.former!.appended(left, end: appended.end) }
             return GroupOutbox.Stored(log: appended.log, end: appended.end, purpose: purpose)
         } catch let error as LogError {
             // There is no offset here whose size a client could be told of.

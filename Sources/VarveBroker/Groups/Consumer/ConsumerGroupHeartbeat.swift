@@ -17,12 +17,7 @@ extension ConsumerGroup {
         let before = members[memberID]!
         if let pattern { patterns[request.topicPattern!] = pattern }
         let isAskingAnew = describe(memberID, by: request)
-        var needsEpoch = isNew || isAskingAnew
-        if (needsEpoch || catalogVersion != catalog.version) && readTopics(catalog) {
-            needsEpoch = true
-        }
-        if needsEpoch { bumpEpoch() }
-        if epoch != assignmentEpoch { makeTarget() }
+        renew(catalog, isAsked: isNew || isAskingAnew)
         reconcile(memberID, owned: request.owned, at: now)
 
         let member = members[memberID]!
@@ -56,7 +51,7 @@ extension ConsumerGroup {
         let isJoining = request.epoch == ConsumerHeartbeat.joining
         if let instanceID = request.instanceID {
             let holder = staticMembers[instanceID].flatMap { members[$0] }
-            if let holder, isJoining, holder.isPaused {
+            if let holder, isJoining, holder.isPaused || holder.classic != nil {
                 replace(holder, by: memberID, at: now)
                 return false
             }
@@ -93,6 +88,8 @@ extension ConsumerGroup {
         }
         if isJoining {
             beginAnew(memberID)
+        } else if member.classic != nil {
+            throw unknown(memberID)
         } else if let refusal = epochRefusal(of: member, request) {
             throw refusal
         }
@@ -139,7 +136,7 @@ extension ConsumerGroup {
     }
 
     /// A static member that was away comes back, under an id of now: everything is its own again.
-    private mutating func replace(_ old: ConsumerMember, by memberID: String, at now: Int64) {
+    mutating func replace(_ old: ConsumerMember, by memberID: String, at now: Int64) {
         members[old.id] = nil
         changes.formUnion([.member(old.id), .target(old.id), .current(old.id)])
         // A member that has the new id already would be there twice.
@@ -161,6 +158,7 @@ extension ConsumerGroup {
     private mutating func describe(_ memberID: String, by request: ConsumerHeartbeat) -> Bool {
         let before = members[memberID]!
         var member = before
+        member.classic = nil
         member.clientID = request.clientID
         member.clientHost = request.clientHost
         if let instanceID = request.instanceID { member.instanceID = instanceID }

@@ -33,6 +33,14 @@ extension ConsumerGroup {
         return true
     }
 
+    /// Sees what there is to read, and makes a target of another epoch where that, or `isAsked`,
+    /// calls for one.
+    mutating func renew(_ catalog: TopicCatalog, isAsked: Bool) {
+        let isOther = (isAsked || catalogVersion != catalog.version) && readTopics(catalog)
+        if isAsked || isOther { bumpEpoch() }
+        if epoch != assignmentEpoch { makeTarget() }
+    }
+
     private static func compile(_ text: String) -> NamePattern? {
         do throws(NamePattern.Problem) {
             return try NamePattern(text)
