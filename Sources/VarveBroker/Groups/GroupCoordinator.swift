@@ -12,6 +12,8 @@ package final class GroupCoordinator: Sendable {
     let directory: DataDirectory
     let clock: any Clock
     let settings: GroupSettings
+    /// What single groups set for themselves. Load it before the groups.
+    let configurations: GroupConfigurations
     let logger: Logger
     let store: OffsetStore
     private let table: Lock<Table>
@@ -36,6 +38,8 @@ package final class GroupCoordinator: Sendable {
         self.clock = clock
         self.settings = settings
         self.logger = logger
+        configurations = GroupConfigurations(
+            file: directory.stateFile(GroupConfigurations.fileName), logger: logger)
         store = OffsetStore(directory: directory, settings: settings)
         table = Lock(Table())
     }
@@ -145,7 +149,7 @@ package final class GroupCoordinator: Sendable {
         do throws(WireError) {
             return ConsumerState(
                 try ConsumerGroup(
-                    id: id, restoring: saved.consumers, limits: settings.consumers,
+                    id: id, restoring: saved.consumers, limits: limits(of: id),
                     at: time.monotonic), records: saved.consumers)
         } catch {
             // Its members will join again; its offsets are what matters.

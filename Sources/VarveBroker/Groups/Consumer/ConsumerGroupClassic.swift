@@ -15,7 +15,8 @@ extension ConsumerGroup {
 
     // MARK: Join
 
-    /// A JoinGroup request. Nothing but a handed out id has changed when it is refused.
+    /// A JoinGroup request. When it is refused, nothing has changed but an id that was handed
+    /// out, or a member that has to start anew.
     /// - Parameter newMemberID: an id that no member ever had, used where the request needs one.
     package mutating func join(
         _ request: GroupJoin, newMemberID: String, topics catalog: TopicCatalog, at now: Int64
@@ -29,6 +30,13 @@ extension ConsumerGroup {
         let owned = catalog.partitions(subscription.ownedPartitions)
         if let error = joinError(request, held: held, owned: owned) {
             return .failed(error, memberID: given)
+        }
+        if let member = members[given],
+            !owned.isSubset(of: member.assigned.union(member.revoked)) {
+            // It missed that others have what it works on, or may have it any time.
+            remove(given)
+            bumpEpoch()
+            return .failed(.unknownMemberId, memberID: given)
         }
         if given.isEmpty && request.requiresKnownMemberID && request.instanceID == nil {
             guard pendingMembers.count < limits.pendingMembersMax else {

@@ -57,6 +57,11 @@ extension GroupCoordinator {
         let joins: [StandingJoin]
     }
 
+    /// What counts for the members of that group.
+    func limits(of groupID: String) -> ConsumerLimits {
+        configurations.limits(of: groupID, from: settings.consumers)
+    }
+
     private func catalog(for request: ConsumerHeartbeat) -> TopicCatalog {
         catalog(
             ageMax: request.namesTopics
@@ -115,14 +120,17 @@ extension GroupCoordinator {
         for request: ConsumerHeartbeat, of groupID: String, _ state: GroupEntry.State,
         at time: GroupTime
     ) throws(ConsumerRefusal) -> ConsumerState {
-        if let found = state.consumers { return found }
+        if var found = state.consumers {
+            found.group.limits = limits(of: groupID)
+            return found
+        }
         if state.hasMembers { return try upgraded(state, for: request, at: time) }
         guard request.epoch == ConsumerHeartbeat.joining else {
             throw ConsumerRefusal(
                 error: .unknownMemberId,
                 message: "Member \(request.memberID) is not a member of group \(groupID).")
         }
-        var group = ConsumerGroup(id: groupID, limits: settings.consumers)
+        var group = ConsumerGroup(id: groupID, limits: limits(of: groupID))
         group.pendingMembers = state.group.pendingMembers
         return ConsumerState(group, replacing: state)
     }

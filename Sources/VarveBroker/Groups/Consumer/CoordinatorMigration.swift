@@ -51,7 +51,7 @@ extension GroupCoordinator {
         do throws(WireError) {
             // Whatever a member may be working on has to be in the catalog.
             let group = try ConsumerGroup(
-                converting: state.group, limits: settings.consumers, topics: catalog(ageMax: -1),
+                converting: state.group, limits: limits(of: state.group.id), topics: catalog(ageMax: -1),
                 at: time.monotonic)
             return ConsumerState(group, replacing: state)
         } catch {
@@ -205,9 +205,6 @@ extension GroupCoordinator {
                 ageMax: TopicCatalogCache.ageMaxOfSubscriptions,
                 names: ConsumerGroup.subscription(request)?.topics ?? []),
             at: time.monotonic)
-        guard answer.error == .none || answer.error == .memberIdRequired else {
-            return (answer, nil)
-        }
         switch commit(consumers, of: groupID, &state, at: time) {
         case .success(let settling): return (answer, settling)
         case .failure(let failure):
