@@ -38,6 +38,7 @@ package struct GroupSettings: Sendable {
         }
         let policy = settings.value(of: "group.consumer.migration.policy").lowercased()
         migration = GroupMigrationPolicy(rawValue: policy) ?? migration
+        offsetMetadataBytesMax = settings.int("offset.metadata.max.bytes")
         offsetsRetention = settings.integer("offsets.retention.minutes") * 60_000
         offsetsCheckInterval = settings.integer("offsets.retention.check.interval.ms")
         offsetsPartitions = settings.int("offsets.topic.num.partitions")

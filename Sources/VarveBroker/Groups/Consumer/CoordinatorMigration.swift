@@ -218,9 +218,9 @@ extension GroupCoordinator {
     func renewTopics(
         of groupID: String, _ state: inout GroupEntry.State, at time: GroupTime
     ) -> Settling? {
+        guard var consumers = state.consumers else { return nil }
         let catalog = catalog(ageMax: TopicCatalogCache.ageMax)
-        guard var consumers = state.consumers, consumers.group.catalogVersion != catalog.version
-        else { return nil }
+        guard consumers.group.catalogVersion != catalog.version else { return nil }
         if consumers.group.readTopics(catalog) { consumers.group.bumpEpoch() }
         guard case .success(let settling) = commit(consumers, of: groupID, &state, at: time) else {
             return nil

@@ -175,6 +175,18 @@ import VarveWire
         #expect(try fetch("x", 1) == .unknownMemberId)
     }
 
+    @Test func settingsReachTheGroups() throws {
+        let settings = GroupSettings(
+            try BrokerSettings([
+                "offset.metadata.max.bytes": "7", "group.consumer.migration.policy": "upgrade",
+                "group.max.size": "3", "group.consumer.max.size": "4",
+            ]))
+        #expect(settings.offsetMetadataBytesMax == 7)
+        #expect(settings.migration == .upgrade)
+        #expect(settings.limits.membersMax == 3 && settings.consumers.membersMax == 4)
+        #expect(GroupSettings(try BrokerSettings([:])).migration == .bidirectional)
+    }
+
     @Test func settingsThatContradictEachOtherAreRefused() {
         for (name, value) in [
             ("group.consumer.session.timeout.ms", "44999"),

@@ -37,7 +37,8 @@ import VarveSimulation
         #expect(owned.count == MigrationWorld.topics.values.reduce(0, +), "everything is read")
         #expect(Set(owned).count == owned.count, "by one")
         // The steps did what they are for.
-        #expect(world.restarts > 5 && world.upgrades > 2)
-        if policy == .bidirectional { #expect(world.downgrades > 2) }
+        print("\(world.upgrades) up, \(world.downgrades) down, \(world.commits) commits")
+        #expect(world.restarts > 5 && world.commits > 50)
+        if policy == .bidirectional { #expect(world.upgrades > 2 && world.downgrades > 2) }
     }
 }

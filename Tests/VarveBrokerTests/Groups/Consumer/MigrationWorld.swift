@@ -30,6 +30,9 @@ final class MigrationWorld {
     private var sent: [String: [Int32: Int64]] = [:]
     private var acknowledged: [String: [Int32: Int64]] = [:]
     private var kindBefore: GroupListing.Kind?
+    /// What most clients go over to, until the wind turns.
+    private var isTrendConsumer = true
+    private(set) var commits = 0
     private(set) var upgrades = 0
     private(set) var downgrades = 0
     private(set) var restarts = 0
@@ -76,11 +79,12 @@ final class MigrationWorld {
     func step() throws {
         clock.pass(Int64(random.below(2_000)))
         coordinator.tick(at: coordinator.time)
+        if random.below(120) == 0 { isTrendConsumer.toggle() }
         switch random.below(100) {
-        case 0..<22: directory.commitNow()
-        case 22..<24: try restart()
-        case 24..<26: refuseWrites()
-        case 26..<29: disturb(random.below(clients.count))
+        case 0..<20: directory.commitNow()
+        case 20..<22: try restart()
+        case 22..<23: refuseWrites()
+        case 23..<29: disturb(random.below(clients.count))
         case 29..<50: deliver(losing: 8)
         default: act(random.below(clients.count), losing: 4)
         }
@@ -128,19 +132,18 @@ final class MigrationWorld {
 
     /// Something happens to a client that no protocol foresees; most come back by the other one.
     private func disturb(_ index: Int) {
-        let changes = random.below(3) > 0
-        switch random.below(4) {
+        let isConsumer = (random.below(10) > 0) == isTrendConsumer
+        switch random.below(8) {
         case 0:
             clients[index].isAlive = false
-            clients[index].begin(isConsumer: clients[index].isConsumer != changes)
-        case 1, 2:
-            for index in clients.indices where random.below(2) == 0 {
-                clients[index].isAlive = true
-            }
+            clients[index].begin(isConsumer: isConsumer)
+        case 1..<6:
+            for index in clients.indices { clients[index].isAlive = true }
+            guard clients[index].isConsumer != isConsumer else { return }
             leave(index)
-            clients[index].begin(isConsumer: clients[index].isConsumer != changes)
+            clients[index].begin(isConsumer: isConsumer)
         default:
-            clients[index].names = ["a", "b"].filter { _ in random.below(3) > 0 }
+            clients[index].names = ["a", "b"].filter { _ in random.below(4) > 0 }
         }
     }
 
@@ -228,6 +231,7 @@ final class MigrationWorld {
             let answer = item.answer
             if case .commit(let name, let partition, let offset, let error) = answer.content {
                 if error == .none {
+                    commits += 1
                     let before = acknowledged[name]?[partition] ?? -1
                     acknowledged[name, default: [:]][partition] = max(before, offset)
                 }
