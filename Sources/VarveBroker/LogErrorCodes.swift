@@ -26,7 +26,7 @@ extension ErrorCode {
         case .tooManyTransactions: self = .policyViolation
         case .unknownTopic: self = .unknownTopicOrPartition
         case .topicExists: self = .topicAlreadyExists
-        case .invalidTopicName: self = .invalidTopic
+        case .invalidTopicName, .topicCollides: self = .invalidTopic
         case .invalidConfiguration: self = .invalidConfig
         case .invalidPartitionCount: self = .invalidPartitions
         // The broker stops: clients look for the leader again, and find it after its restart.

@@ -49,8 +49,8 @@ final class RunningBroker: Sendable {
         self.state = state
         self.loops = loops
         // Before the first request: a group that is not there yet would be taken for none.
-        state.groups.load()
         try Self.loadState(of: state)
+        state.groups.load()
         state.transactions.load()
         do throws(SystemError) {
             for (index, listener) in bound.enumerated() {
@@ -154,6 +154,7 @@ final class RunningBroker: Sendable {
             try state.live.load(now: now)
             try state.quotas.load(now: now)
             try state.authorizer?.load(now: now)
+            try state.groups.configurations.load(now: now)
         } catch {
             state.admin.stop()
             state.repairs.stop()

@@ -33,6 +33,7 @@ package final class DataDirectory: Sendable {
     private struct Registry {
         var byName: [String: Topic] = [:]
         var byID: [UniqueID: Topic] = [:]
+        var metricNames = MetricNames()
         /// Of all topics. Counted along: with thousands of topics a sum for each new one is slow.
         var partitionCount = 0
         var isClosed = false
@@ -57,6 +58,7 @@ package final class DataDirectory: Sendable {
         var registry = Registry()
         for topic in topics {
             registry.byName[topic.name] = topic
+            registry.metricNames.insert(topic.name)
             registry.byID[topic.id] = topic
             registry.partitionCount += topic.partitions.count
         }
@@ -158,7 +160,7 @@ package final class DataDirectory: Sendable {
     }
 
     /// Makes a topic; durable on return.
-    /// - Throws: `.invalidTopicName`, `.topicExists`, `.invalidPartitionCount`,
+    /// - Throws: `.invalidTopicName`, `.topicExists`, `.topicCollides`, `.invalidPartitionCount`,
     ///   `.invalidConfiguration`, `.full`, `.io`, `.closed`; there is no topic then. (After a
     ///   failed sync, `.io`, nobody can say what the disk has: the next start may find it.)
     @discardableResult
@@ -186,6 +188,16 @@ package final class DataDirectory: Sendable {
         return outcomes
     }
 
+    /// Whether a new topic may have that name.
+    /// - Throws: `.invalidTopicName`, `.topicExists`, `.topicCollides` where it may not.
+    package func checkName(_ name: String) throws(LogError) {
+        guard TopicName.isValid(name) else { throw .invalidTopicName(name) }
+        guard topic(name) == nil else { throw .topicExists(name) }
+        if let other = registry.withLock({ $0.metricNames.collision(with: name) }) {
+            throw .topicCollides(name, with: other)
+        }
+    }
+
     /// Topics that share a sync of the directory they are in.
     private static let topicsAtOnce = 64
 
@@ -193,11 +205,16 @@ package final class DataDirectory: Sendable {
         var outcomes: [Result<Topic, LogError>?] = []
         var plans: [TopicDirectory.Plan] = []
         var names: Set<String> = []
+        var metricNames = MetricNames()
         var adding = 0
         for topic in topics {
             do throws(LogError) {
                 let plan = try self.plan(topic, adding: adding)
                 guard names.insert(plan.name).inserted else { throw .topicExists(plan.name) }
+                if let other = metricNames.collision(with: plan.name) {
+                    throw .topicCollides(plan.name, with: other)
+                }
+                metricNames.insert(plan.name)
                 adding += plan.partitions
                 plans.append(plan)
                 outcomes.append(nil)
@@ -212,6 +229,7 @@ package final class DataDirectory: Sendable {
         registry.withLock { registry in
             for case .success(let topic) in made {
                 registry.byName[topic.name] = topic
+                registry.metricNames.insert(topic.name)
                 registry.byID[topic.id] = topic
                 registry.partitionCount += topic.partitions.count
             }
@@ -223,8 +241,7 @@ package final class DataDirectory: Sendable {
         _ topic: NewTopic, adding: Int
     ) throws(LogError) -> TopicDirectory.Plan {
         try checkOpen()
-        guard TopicName.isValid(topic.name) else { throw .invalidTopicName(topic.name) }
-        guard self.topic(topic.name) == nil else { throw .topicExists(topic.name) }
+        try checkName(topic.name)
         // The reserve is not for new topics, of which a client could make thousands.
         if !TopicName.isInternal(topic.name) { try store.reserve.admit() }
         try checkPartitionCount(topic.partitions, adding: topic.partitions, beside: adding)
@@ -244,6 +261,7 @@ package final class DataDirectory: Sendable {
             try TopicDirectory.markDeleted(topic, in: path + "/topics", store: store)
             registry.withLock { registry in
                 registry.byName[name] = nil
+                registry.metricNames.remove(name)
                 registry.byID[topic.id] = nil
                 registry.partitionCount -= topic.partitions.count
             }

@@ -44,6 +44,8 @@ package enum LogError: Error, Equatable, Sendable {
     /// There is no such topic, or it was deleted meanwhile.
     case unknownTopic(String)
     case topicExists(String)
+    /// Another topic's name differs from this one's in nothing but dots and underscores.
+    case topicCollides(String, with: String)
     /// Not 1 to 249 characters of `a-zA-Z0-9._-`, or `.` or `..`.
     case invalidTopicName(String)
     /// A configuration name that does not exist, or a value it does not take.
@@ -106,6 +108,8 @@ extension LogError: CustomStringConvertible {
             "\(path) has format \(found); this version knows \(known) and older"
         case .unknownTopic(let name): "there is no topic \(name)"
         case .topicExists(let name): "topic \(name) exists already"
+        case .topicCollides(let name, let other):
+            "topic '\(name)' collides with existing topic: \(other)"
         case .invalidTopicName(let name): "\"\(name)\" is not a topic name"
         case .invalidConfiguration(let name, let reason): "\(name): \(reason)"
         case .invalidPartitionCount(let count, let reason): "\(count) partitions: \(reason)"

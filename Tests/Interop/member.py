@@ -4,6 +4,7 @@
 
 The client consumer-protocol is confluent-kafka with KIP-848's protocol; TOPIC may be several with
 commas between, and ASSIGNOR is any configuration: "group.instance.id=a group.remote.assignor=range".
+With confluent-kafka the same may follow the assignor.
 
 Prints what happens, a line each: "assigned 0 1", "revoked 0 1", "event PARTITION OFFSET VALUE",
 "closed". An event is printed before its offset is committed. SIGTERM makes it leave the group.
@@ -65,11 +66,13 @@ def kafka_python(bootstrap, group, topic, assignor):
 
 def confluent_kafka(bootstrap, group, topic, assignor):
     import confluent_kafka
+    assignor, *options = (assignor or "range").split()
     consumer = confluent_kafka.Consumer({
         "bootstrap.servers": bootstrap, "group.id": group, "auto.offset.reset": "earliest",
         "enable.auto.commit": False, "session.timeout.ms": SESSION_MS,
         "heartbeat.interval.ms": HEARTBEAT_MS, "fetch.wait.max.ms": 100,
-        "partition.assignment.strategy": assignor or "range"})
+        "partition.assignment.strategy": assignor,
+        **dict(option.split("=", 1) for option in options)})
 
     def owned(consumer):
         return numbers(consumer.assignment())

@@ -57,8 +57,10 @@ def test_a_group_goes_on_when_members_leave_and_die(broker, topic, assignor):
     try:
         for _ in range(3):
             members.append(member(broker, group, topic, options))
-        wait_until(lambda: share(members, PARTITIONS), SECONDS, members, "three share all")
-        assert [len(m.assigned) for m in members] == [2, 2, 2]
+        # On the way there they may share all as unevenly as they came.
+        wait_until(
+            lambda: share(members, PARTITIONS) and {len(m.assigned) for m in members} == {2},
+            SECONDS, members, "three share all evenly")
         wait_until(lambda: all(m.events for m in members), 10, members, "all get events")
 
         members[0].leave()
@@ -255,7 +257,7 @@ def test_admin_clients_see_the_group(broker, topic):
         end([one])
 
 
-def test_a_group_has_one_protocol_at_a_time(broker, topic):
+def test_an_empty_group_takes_either_protocol(broker, topic):
     create_topic(broker.bootstrap, topic, PARTITIONS)
     group = "group-" + topic
     one = member(broker, group, topic)

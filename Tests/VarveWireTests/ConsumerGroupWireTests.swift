@@ -180,6 +180,23 @@ internal import VarveWire
             }.encoded().hex
                 == "0000" + "00" + "00" + "0263" + "0268" + "020274" + "035e61" + "0000ea60" + "00"
                 + "00")
+        let classic = try ConsumerGroupMemberMetadataValue {
+            $0.classicMemberMetadata = .init {
+                $0.sessionTimeoutMs = 45_000
+                $0.supportedProtocols = [
+                    .init {
+                        $0.name = "range"
+                        $0.metadata = "\u{0}\u{1}"
+                    }
+                ]
+            }
+        }.encoded()
+        // Tag 0 of 17 bytes: a struct that is there, its fields, and no further tags.
+        let tagged = "01" + "00" + "11" + "01" + "0000afc8" + "02" + "0672616e6765030001" + "0000"
+        #expect(classic.hex == "0000" + "0000010101" + "00ffffffff00" + tagged)
+        #expect(
+            try ConsumerGroupMemberMetadataValue.decode(classic).classicMemberMetadata?
+                .supportedProtocols.map(\.name) == ["range"])
         #expect(
             try ConsumerGroupPartitionMetadataValue {
                 $0.topics = [

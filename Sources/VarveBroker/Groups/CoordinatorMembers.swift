@@ -12,24 +12,34 @@ extension GroupCoordinator {
             return completion(.failed(error, memberID: request.memberID))
         }
         let name = request.instanceID ?? request.clientID
+        let newMemberID = "\(name)-\(UniqueID.random())"
         // A member of a group that is gone has to start anew; only a newcomer makes the group.
-        let isKnown: Void? = act(on: groupID, isMade: request.memberID.isEmpty) {
-            state, time, effects in
-            let ticket = state.nextTicket()
-            state.parkedJoins[ticket] = completion
-            if let error = makeClassic(groupID, &state, at: time) {
-                effects.append(.joined(ticket, .failed(error, memberID: request.memberID)))
-                return
+        let outcome = act(on: groupID, isMade: request.memberID.isEmpty) {
+            state, time, effects -> (answer: JoinAnswer?, settling: Settling?) in
+            if state.consumers?.group.members.isEmpty == false {
+                return joinConsumers(
+                    request, newMemberID: newMemberID, of: groupID, &state, at: time)
             }
-            state.group.join(
-                request, newMemberID: "\(name)-\(UniqueID.random())", ticket: ticket,
-                at: time, into: &effects)
+            switch makeClassic(groupID, &state, at: time) {
+            case .failure(let failure):
+                return (.failed(failure.code, memberID: request.memberID), nil)
+            case .success(let settling):
+                let ticket = state.nextTicket()
+                state.parkedJoins[ticket] = completion
+                state.group.join(
+                    request, newMemberID: newMemberID, ticket: ticket, at: time, into: &effects)
+                return (nil, settling)
+            }
         }
-        if isKnown == nil {
-            completion(
+        guard let outcome else {
+            return completion(
                 .failed(
                     request.memberID.isEmpty ? .coordinatorNotAvailable : .unknownMemberId,
                     memberID: request.memberID))
+        }
+        settleConsumers(outcome.settling, of: groupID) { error in
+            guard let answer = outcome.answer else { return }
+            completion(error.map { .failed($0, memberID: request.memberID) } ?? answer)
         }
     }
 
@@ -50,12 +60,24 @@ extension GroupCoordinator {
         _ completion: @escaping @Sendable (SyncAnswer) -> Void
     ) {
         if let error = memberError(groupID) { return completion(.failed(error)) }
-        let isKnown: Void? = act(on: groupID) { state, time, effects in
+        let outcome = act(on: groupID) {
+            state, time, effects -> (answer: SyncAnswer?, settling: Settling?) in
+            guard state.consumers == nil else {
+                let answer = state.consumers!.group.sync(
+                    request, topics: catalog(ageMax: TopicCatalogCache.ageMax),
+                    at: time.monotonic)
+                return (answer, settling(state.consumers!))
+            }
             let ticket = state.nextTicket()
             state.parkedSyncs[ticket] = completion
             state.group.sync(request, ticket: ticket, at: time, into: &effects)
+            return (nil, nil)
         }
-        if isKnown == nil { completion(.failed(.unknownMemberId)) }
+        guard let outcome else { return completion(.failed(.unknownMemberId)) }
+        guard let answer = outcome.answer else { return }
+        settleConsumers(outcome.settling, of: groupID) { error in
+            completion(error.map { .failed($0) } ?? answer)
+        }
     }
 
     /// Heartbeat: what it is answered.
@@ -63,10 +85,18 @@ extension GroupCoordinator {
         _ groupID: String, memberID: String, instanceID: String?, generation: Int32
     ) -> ErrorCode {
         if let error = memberError(groupID) { return error }
-        return act(on: groupID) { state, time, _ in
-            state.group.heartbeat(
-                memberID, instanceID: instanceID, generation: generation, at: time)
-        } ?? .unknownMemberId
+        let outcome = act(on: groupID) {
+            state, time, _ -> (error: ErrorCode, settling: Settling?) in
+            let settling = renewTopics(of: groupID, &state, at: time)
+            let error =
+                state.consumers?.group.heartbeat(
+                    memberID, instanceID: instanceID, generation: generation, at: time.monotonic)
+                ?? state.group.heartbeat(
+                    memberID, instanceID: instanceID, generation: generation, at: time)
+            return (error, settling)
+        }
+        settleConsumers(outcome?.settling, of: groupID) { _ in }
+        return outcome?.error ?? .unknownMemberId
     }
 
     /// LeaveGroup: an error for all, or one answer for each in order.
@@ -74,10 +104,16 @@ extension GroupCoordinator {
         _ groupID: String, _ leavers: [GroupLeaver]
     ) -> (error: ErrorCode, members: [ErrorCode]) {
         if let error = memberError(groupID) { return (error, []) }
-        let answers = act(on: groupID) { state, time, effects in
-            state.group.leave(leavers, at: time, into: &effects)
+        let outcome = act(on: groupID) {
+            state, time, effects -> (error: ErrorCode, members: [ErrorCode], settling: Settling?) in
+            if state.consumers != nil {
+                return leaveConsumers(leavers, of: groupID, &state, at: time)
+            }
+            return (.none, state.group.leave(leavers, at: time, into: &effects), nil)
         }
-        return (.none, answers ?? leavers.map { _ in .unknownMemberId })
+        settleConsumers(outcome?.settling, of: groupID) { _ in }
+        guard let outcome else { return (.none, leavers.map { _ in .unknownMemberId }) }
+        return (outcome.error, outcome.members)
     }
 
     private func memberError(_ groupID: String) -> ErrorCode? {

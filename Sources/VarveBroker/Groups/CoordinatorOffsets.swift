@@ -149,12 +149,14 @@ extension GroupCoordinator {
             if deletesGroup {
                 try records.add(group: nil)
                 try records.remove(state.consumers)
+                try records.remove(state.former)
             }
             let appended = try store.append(&records, of: groupID, now: time.wall)
             state.appended(changes, end: appended.end)
             if deletesGroup {
                 state.record = nil
                 state.consumers = nil
+                state.former = nil
             }
             return .success(appended)
         } catch let error as LogError {

@@ -70,6 +70,12 @@ package struct Group: Sendable {
             members[saved.id] = member
             if let instanceID = saved.instanceID { staticMembers[instanceID] = saved.id }
         }
+        guard snapshot.leader != nil else {
+            // It came from the consumer protocol and has not agreed on anything yet.
+            state = .preparingRebalance
+            joinPhase = JoinPhase(deadline: time.monotonic + rebalanceTimeout)
+            return
+        }
         leader = snapshot.leader.flatMap { members[$0] == nil ? nil : $0 } ?? eldest()
     }
 

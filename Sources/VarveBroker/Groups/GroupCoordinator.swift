@@ -12,6 +12,8 @@ package final class GroupCoordinator: Sendable {
     let directory: DataDirectory
     let clock: any Clock
     let settings: GroupSettings
+    /// What single groups set for themselves. Load it before the groups.
+    let configurations: GroupConfigurations
     let logger: Logger
     let store: OffsetStore
     private let table: Lock<Table>
@@ -36,6 +38,8 @@ package final class GroupCoordinator: Sendable {
         self.clock = clock
         self.settings = settings
         self.logger = logger
+        configurations = GroupConfigurations(
+            file: directory.stateFile(GroupConfigurations.fileName), logger: logger)
         store = OffsetStore(directory: directory, settings: settings)
         table = Lock(Table())
     }
@@ -124,6 +128,9 @@ package final class GroupCoordinator: Sendable {
                 $0.record = saved.record
                 $0.restore(saved.transactional)
                 $0.consumers = consumers(of: id, saved, at: time)
+                if $0.consumers == nil && !saved.consumers.isEmpty {
+                    $0.former = ConsumerState(leftOver: saved.consumers, of: id)
+                }
             }
             note(saved.transactional.producers, of: id)
             table.withLock { $0.entries[id] = entry }
@@ -142,7 +149,7 @@ package final class GroupCoordinator: Sendable {
         do throws(WireError) {
             return ConsumerState(
                 try ConsumerGroup(
-                    id: id, restoring: saved.consumers, limits: settings.consumers,
+                    id: id, restoring: saved.consumers, limits: limits(of: id),
                     at: time.monotonic), records: saved.consumers)
         } catch {
             // Its members will join again; its offsets are what matters.
@@ -251,6 +258,7 @@ package final class GroupCoordinator: Sendable {
         outbox.send { [self] stored, error in
             act(on: entry) { state, time, effects in
                 if error == nil { state.durable(stored.end) }
+                state.settledConsumers(stored.end, isLost: error != nil)
                 state.group.stored(stored.purpose, error: error, at: time, into: &effects)
             }
         }
@@ -313,8 +321,11 @@ package final class GroupCoordinator: Sendable {
             let value = try GroupRecords.encode(snapshot)
             var records = GroupRecords(group: entry.id, now: time.wall)
             try records.add(group: value)
+            let left = try state.former?.difference([]) ?? []
+            for (id, value) in left { try records.add(id, value) }
             let appended = try store.append(&records, of: entry.id, now: time.wall)
             state.record = value
+            if !left.isEmpty { state.former!.appended(left, end: appended.end) }
             return GroupOutbox.Stored(log: appended.log, end: appended.end, purpose: purpose)
         } catch let error as LogError {
             // There is no offset here whose size a client could be told of.

@@ -11,6 +11,8 @@ final class GroupEntry: Sendable {
         var group: Group
         /// Nil while the group is one of the classic protocol.
         var consumers: ConsumerState?
+        /// The consumer group that it was, while the log may still have records of that.
+        var former: ConsumerState?
         /// Durable, and so visible to OffsetFetch.
         var offsets: CommittedOffsets = [:]
         /// Appended and not durable yet, in the log's order.
@@ -46,7 +48,7 @@ final class GroupEntry: Sendable {
         /// Nothing about it is worth keeping.
         var isTrace: Bool {
             group.state == .empty && group.isDeserted && offsets.isEmpty && pending.isEmpty
-                && transactional.isEmpty && record == nil && consumers == nil
+                && transactional.isEmpty && record == nil && consumers == nil && former == nil
         }
 
         /// The changes' records are in the log up to `end`, which makes them later than what open

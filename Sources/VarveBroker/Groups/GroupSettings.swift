@@ -3,6 +3,8 @@ package struct GroupSettings: Sendable {
     package var limits = GroupLimits()
     /// Of groups of the consumer protocol.
     package var consumers = ConsumerLimits()
+    /// `group.consumer.migration.policy`.
+    package var migration = GroupMigrationPolicy.bidirectional
     /// `group.min.session.timeout.ms` and `group.max.session.timeout.ms`.
     package var sessionTimeouts: ClosedRange<Int64> = 6_000...1_800_000
     /// `offsets.retention.minutes`.
@@ -34,6 +36,9 @@ package struct GroupSettings: Sendable {
         consumers.assignors = settings.words("group.consumer.assignors").compactMap {
             Assignor(rawValue: $0)
         }
+        let policy = settings.value(of: "group.consumer.migration.policy").lowercased()
+        migration = GroupMigrationPolicy(rawValue: policy) ?? migration
+        offsetMetadataBytesMax = settings.int("offset.metadata.max.bytes")
         offsetsRetention = settings.integer("offsets.retention.minutes") * 60_000
         offsetsCheckInterval = settings.integer("offsets.retention.check.interval.ms")
         offsetsPartitions = settings.int("offsets.topic.num.partitions")

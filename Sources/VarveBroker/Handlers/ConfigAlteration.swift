@@ -14,12 +14,14 @@ enum ConfigAlteration {
     enum Target {
         case topic(Topic)
         case broker(BrokerSettings, BrokerSettings.ChangedFor)
+        case group(String, own: [String: String])
 
         /// What it sets itself, by name.
         var values: [String: String] {
             switch self {
             case .topic(let topic): topic.configuration.overrides
             case .broker(let settings, let layer): settings.changes(for: layer)
+            case .group(_, let own): own
             }
         }
 
@@ -33,6 +35,8 @@ enum ConfigAlteration {
                 }
             case .broker(let settings, _):
                 BrokerSettings.byName[name].map { ($0.kind == .list, settings.value(of: name)) }
+            case .group(_, let own):
+                GroupConfigurations.names.contains(name) ? (false, own[name] ?? "") : nil
             }
         }
     }
@@ -87,6 +91,13 @@ enum ConfigAlteration {
             throw Refusal(
                 code: .invalidRequest,
                 text: "this is broker \(broker.directory.nodeID), not \(name)")
+        case ConfigResource.group where name.isEmpty:
+            throw Refusal(
+                code: .invalidRequest,
+                text: "default group resources are not allowed: name a group, or set the broker's "
+                    + "group.consumer.*")
+        case ConfigResource.group:
+            return .group(name, own: broker.groups.configurations.values(of: name))
         default:
             throw Refusal(
                 code: .invalidRequest,
@@ -108,13 +119,26 @@ enum ConfigAlteration {
                 throw Refusal(code: ErrorCode(error), text: "\(error)")
             }
         case .broker(_, let layer):
-            do throws(BrokerError) {
+            try refusing { () throws(BrokerError) in
                 try broker.live.change(layer, to: values, isTrial: isTrial)
-            } catch {
-                let code: ErrorCode =
-                    if case .badSetting = error { .invalidConfig } else { .kafkaStorageError }
-                throw Refusal(code: code, text: "\(error)")
             }
+        case .group(let name, _):
+            try refusing { () throws(BrokerError) in
+                try broker.groups.configurations.change(
+                    name, to: values, settings: broker.settings, isTrial: isTrial)
+            }
+        }
+    }
+
+    private static func refusing(
+        _ change: () throws(BrokerError) -> Void
+    ) throws(Refusal) {
+        do throws(BrokerError) {
+            try change()
+        } catch {
+            let code: ErrorCode =
+                if case .badSetting = error { .invalidConfig } else { .kafkaStorageError }
+            throw Refusal(code: code, text: "\(error)")
         }
     }
 }

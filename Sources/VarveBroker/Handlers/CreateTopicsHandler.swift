@@ -84,9 +84,7 @@ enum CreateTopicsHandler: RequestHandler {
             return NewTopic(name: topic.name, partitions: partitions, overrides: overrides)
         }
         do throws(LogError) {
-            guard broker.directory.topic(topic.name) == nil else {
-                throw .topicExists(topic.name)
-            }
+            try broker.directory.checkName(topic.name)
             let configuration = try TopicConfiguration(
                 overrides: overrides, defaults: broker.topicDefaults)
             describe(configuration, partitions: partitions, context: context, into: &outcome)

@@ -83,8 +83,10 @@ enum DescribeConfigsHandler: RequestHandler {
                             + "not \(resource.resourceName)"))
             }
             return .success(ConfigEntries.broker(broker))
-        case ConfigResource.brokerLogger, ConfigResource.clientMetrics, ConfigResource.group:
-            // Loggers have no levels of their own here, and neither groups nor metrics settings.
+        case ConfigResource.group:
+            return .success(ConfigEntries.group(resource.resourceName, broker: broker))
+        case ConfigResource.brokerLogger, ConfigResource.clientMetrics:
+            // Loggers have no levels of their own here, and metrics no settings.
             return .success([])
         default:
             return .failure(

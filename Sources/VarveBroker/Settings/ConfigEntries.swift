@@ -10,6 +10,7 @@ enum ConfigEntries {
         case changedForAll = 3
         case broker = 4
         case standard = 5
+        case group = 8
     }
 
     struct Entry {
@@ -65,6 +66,26 @@ enum ConfigEntries {
                 name: name, value: configuration.value(of: name), source: synonyms[0].source,
                 isReadOnly: false, type: type, documentation: definition.documentation,
                 synonyms: synonyms)
+        }
+    }
+
+    /// Every configuration of a group, which need not exist, by name.
+    static func group(_ id: String, broker: BrokerState) -> [Entry] {
+        let own = broker.groups.configurations.values(of: id)
+        return GroupConfigurations.names.map { name in
+            let setting = GroupConfigurations.setting(of: name)
+            let definition = BrokerSettings.byName[setting]!
+            var synonyms: [(name: String, value: String?, source: Source)] = []
+            if let value = own[name] { synonyms.append((name, value, .group)) }
+            let source = broker.settings.source(of: setting)
+            if source != .standard {
+                synonyms.append((setting, broker.settings.value(of: setting), source))
+            }
+            synonyms.append((setting, definition.defaultValue, .standard))
+            return Entry(
+                name: name, value: synonyms[0].value, source: synonyms[0].source,
+                isReadOnly: false, type: wireType(definition.kind),
+                documentation: definition.documentation, synonyms: synonyms)
         }
     }
 

@@ -29,6 +29,12 @@ extension BrokerSettings {
             "group.consumer.assignors", .list, "uniform,range",
             "The ways that members of consumer groups may choose from to have partitions shared "
                 + "out; the first is for those that do not choose."),
+        .init(
+            "group.consumer.migration.policy",
+            .choice(GroupMigrationPolicy.allCases.map(\.rawValue)), "bidirectional",
+            "Whether a group with members goes over to the other protocol: upgrade, when the first "
+                + "member of the consumer protocol joins it; downgrade, when the last one leaves "
+                + "members of the classic protocol behind; both, bidirectional; or disabled."),
     ]
 
     /// What is wrong with these settings together; nil when nothing is.

@@ -82,8 +82,9 @@ package struct ConsumerGroupPartitionMetadataValue: VersionedRecord {
 ///     subscribedTopicRegex  nullable string   0+
 ///     rebalanceTimeoutMs    int32             0+
 ///     serverAssignor        nullable string   0+
-///
-/// Kafka's tag 0, the metadata of a member of the classic protocol, is skipped.
+///     classic (tag 0)       nullable struct   0+   of members of the classic protocol
+///       sessionTimeoutMs    int32
+///       supportedProtocols  [name string, metadata bytes]
 package struct ConsumerGroupMemberMetadataValue: VersionedRecord {
     package static let versions: ClosedRange<Int16> = 0...0
     package static let versionWritten: Int16 = 0
@@ -98,6 +99,8 @@ package struct ConsumerGroupMemberMetadataValue: VersionedRecord {
     /// Milliseconds.
     package var rebalanceTimeoutMs: Int32 = -1
     package var serverAssignor: String?
+    /// What a member of the classic protocol joined with; nil for one of the consumer protocol.
+    package var classicMemberMetadata: ClassicMetadata?
 
     package init() {}
 
@@ -110,7 +113,27 @@ package struct ConsumerGroupMemberMetadataValue: VersionedRecord {
         try c.string(&subscribedTopicRegex)
         try c.int32(&rebalanceTimeoutMs)
         try c.string(&serverAssignor)
-        try c.tags()
+        try c.beginTags()
+        try c.tag(0, isDefault: classicMemberMetadata == nil) { c throws(WireError) in
+            try c.optional(&classicMemberMetadata)
+        }
+        try c.endTags()
+    }
+
+    /// What a member of the classic protocol said in its JoinGroup request.
+    package struct ClassicMetadata: WireValue {
+        /// Milliseconds.
+        package var sessionTimeoutMs: Int32 = 0
+        /// In the member's order of preference.
+        package var supportedProtocols: [JoinGroupRequest.GroupProtocol] = []
+
+        package init() {}
+
+        package mutating func code<Coder: WireCoder>(_ c: inout Coder) throws(WireError) {
+            try c.int32(&sessionTimeoutMs)
+            try c.array(&supportedProtocols)
+            try c.tags()
+        }
     }
 }
 

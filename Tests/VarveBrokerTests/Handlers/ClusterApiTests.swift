@@ -237,6 +237,125 @@ import VarveWire
         #expect(described.results.map { $0.configs.isEmpty } == [false, false, true])
     }
 
+    @Test func groupsHaveConfigurationsOfTheirOwn() throws {
+        let test = try TestBroker(
+            settings: ["group.consumer.min.session.timeout.ms": "10000"])
+        try test.broker.createTopic("t")
+        let client = try test.client()
+        func alter(
+            _ group: String, _ configs: [(name: String, value: String?)], operation: Int8 = 0,
+            isTrial: Bool = false
+        ) throws -> (code: ErrorCode, text: String?) {
+            let response = try client.ask(
+                IncrementalAlterConfigsRequest {
+                    $0.validateOnly = isTrial
+                    $0.resources = [
+                        .init {
+                            $0.resourceType = 32
+                            $0.resourceName = group
+                            $0.configs = configs.map { config in
+                                .init {
+                                    $0.name = config.name
+                                    $0.configOperation = operation
+                                    $0.value = config.value
+                                }
+                            }
+                        }
+                    ]
+                }
+            ).responses[0]
+            return (response.errorCode, response.errorMessage)
+        }
+        func described(_ group: String) throws -> [String] {
+            try client.ask(
+                DescribeConfigsRequest {
+                    $0.includeSynonyms = true
+                    $0.resources = [
+                        .init {
+                            $0.resourceType = 32
+                            $0.resourceName = group
+                        }
+                    ]
+                }
+            ).results[0].configs.map {
+                "\($0.name) \($0.value ?? "-") \($0.configSource) \($0.synonyms.count)"
+            }
+        }
+        let standard = [
+            "consumer.heartbeat.interval.ms 5000 5 1", "consumer.session.timeout.ms 45000 5 1",
+        ]
+        #expect(try described("g") == standard)
+        let (session, interval) = (
+            "consumer.session.timeout.ms", "consumer.heartbeat.interval.ms"
+        )
+        #expect(try alter("g", [(session, "50000")], isTrial: true).code == .none)
+        #expect(try described("g") == standard)
+        for (name, value) in [
+            (session, "9999"), (session, "60001"), (session, "x"), (interval, "4999"),
+            (interval, "15001"), ("share.session.timeout.ms", "45000"),
+            ("streams.session.timeout.ms", "45000"), ("nonsense", "1"),
+        ] {
+            let (code, text) = try alter("g", [(name, value)])
+            #expect(code == .invalidConfig && text?.contains(name) == true, "\(name)=\(value)")
+        }
+        // A member that beats less often than it may be silent would be fenced all the time.
+        #expect(
+            try alter("g", [(session, "10000"), (interval, "10000")]).code == .invalidConfig)
+        #expect(try alter("", [(session, "50000")]).code == .invalidRequest)
+
+        func beat(_ epoch: Int32) throws -> Int32 {
+            try client.ask(
+                ConsumerGroupHeartbeatRequest {
+                    $0.groupId = "g"
+                    $0.memberId = "m"
+                    $0.memberEpoch = epoch
+                    if epoch == 0 {
+                        $0.rebalanceTimeoutMs = 10_000
+                        $0.subscribedTopicNames = ["t"]
+                        $0.topicPartitions = []
+                    }
+                }
+            ).heartbeatIntervalMs
+        }
+        #expect(try beat(0) == 5000)
+        #expect(try alter("g", [(session, "12000"), (interval, "6000")]).code == .none)
+        #expect(try beat(1) == 6000, "its members are told with their next heartbeat")
+        let groups = try test.state.groups
+        #expect(groups.describeConsumers("g")?.limits.sessionTimeout == 12_000)
+        #expect(
+            try described("g") == [
+                "consumer.heartbeat.interval.ms 6000 8 2", "consumer.session.timeout.ms 12000 8 2",
+            ])
+        func listed() throws -> [String] {
+            try client.ask(ListConfigResourcesRequest { $0.resourceTypes = [32] })
+                .configResources.map(\.resourceName)
+        }
+        #expect(try listed() == ["g"])
+
+        try test.broker.stop()
+        try test.broker.start()
+        let later = try test.client()
+        #expect(
+            try later.ask(ListConfigResourcesRequest { $0.resourceTypes = [32] })
+                .configResources.map(\.resourceName) == ["g"])
+        let restored = try test.state.groups
+        #expect(restored.describeConsumers("g")?.limits.sessionTimeout == 12_000)
+        let cleared = try later.ask(
+            AlterConfigsRequest {
+                $0.resources = [
+                    .init {
+                        $0.resourceType = 32
+                        $0.resourceName = "g"
+                    }
+                ]
+            })
+        #expect(cleared.responses[0].errorCode == .none)
+        #expect(restored.limits(of: "g").heartbeatInterval == 5000)
+        #expect(
+            try later.ask(ListConfigResourcesRequest { $0.resourceTypes = [32] })
+                .configResources.isEmpty)
+    }
+
     @Test func noElectionIsEverNeeded() throws {
         let test = try TestBroker()
         try test.broker.createTopic("t")

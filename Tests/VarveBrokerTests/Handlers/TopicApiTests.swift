@@ -53,6 +53,27 @@ struct TopicApiTests {
         #expect(try off.broker.topics() == [])
     }
 
+    @Test func namesThatAreOneInMetricsAreNotBothTaken() throws {
+        let test = try TestBroker()
+        let client = try test.client()
+        #expect(try client.ask(creation("a.b_c")).topics[0].errorCode == .none)
+        let refused = try client.ask(creation("a_b.c")).topics[0]
+        #expect(refused.errorCode == .invalidTopic)
+        #expect(refused.errorMessage == "topic 'a_b.c' collides with existing topic: a.b_c")
+        var trial = creation("a_b_c")
+        trial.validateOnly = true
+        #expect(try client.ask(trial).topics[0].errorCode == .invalidTopic)
+        #expect(try client.ask(metadata(["a.b.c", "a-b-c"])).topics.map(\.errorCode)
+            == [.invalidTopic, .none])
+        var both = creation("x.y")
+        both.topics += creation("x_y").topics
+        #expect(try client.ask(both).topics.map(\.errorCode) == [.none, .invalidTopic])
+        #expect(try test.broker.topics() == ["a-b-c", "a.b_c", "x.y"])
+        // The name is free when the topic is gone.
+        try test.broker.deleteTopic("x.y")
+        #expect(try client.ask(creation("x_y")).topics[0].errorCode == .none)
+    }
+
     @Test func invalidNamesAndUnknownIdsSaySo() throws {
         let test = try TestBroker()
         let client = try test.client()

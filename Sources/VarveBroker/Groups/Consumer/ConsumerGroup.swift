@@ -32,11 +32,17 @@ package struct ConsumerGroup: Sendable {
     var matchesVersion: UInt64?
     /// The version of the rights that they were found by; 0 where nobody has less than all.
     var visibleVersion: UInt64 = 0
+    /// What the member whose heartbeat came last may know of; nil for all. As in Kafka, members
+    /// with one expression share what it matches, by the rights of who had it matched last.
+    var visible: VisibleTopics?
     /// Regular expressions in use; nil for one that does not compile.
     var patterns: [String: NamePattern?] = [:]
     /// The records that differ from what `takeChanges` gave last.
     var changes: Set<ConsumerRecordID> = []
     var limits: ConsumerLimits
+    /// Ids given to members of the classic protocol that have not joined with them yet, and when
+    /// each is forgotten.
+    var pendingMembers: [String: Int64] = [:]
 
     package init(id: String, limits: ConsumerLimits) {
         self.id = id
@@ -95,7 +101,8 @@ package struct ConsumerGroup: Sendable {
     /// Whether a member may commit or fetch offsets in `epoch`; nil when it may.
     package func epochError(memberID: String, epoch: Int32) -> ErrorCode? {
         guard let member = members[memberID] else { return .unknownMemberId }
-        return member.epoch == epoch ? nil : .staleMemberEpoch
+        if member.epoch == epoch { return nil }
+        return member.classic == nil ? .staleMemberEpoch : .illegalGeneration
     }
 
     /// When `tick` has something to do next, in monotonic milliseconds.
@@ -104,7 +111,9 @@ package struct ConsumerGroup: Sendable {
         for member in members.values {
             earliest = min(earliest, member.sessionDeadline)
             if let deadline = member.revocationDeadline { earliest = min(earliest, deadline) }
+            if let deadline = member.classic?.dueBy { earliest = min(earliest, deadline) }
         }
+        for deadline in pendingMembers.values { earliest = min(earliest, deadline) }
         return earliest == .max ? nil : earliest
     }
 
@@ -112,18 +121,23 @@ package struct ConsumerGroup: Sendable {
 
     /// The member lives.
     package mutating func prolong(_ memberID: String, at now: Int64) {
-        members[memberID]?.sessionDeadline = now + limits.sessionTimeout
+        guard let member = members[memberID] else { return }
+        members[memberID]!.sessionDeadline =
+            now + (member.classic?.sessionTimeout ?? limits.sessionTimeout)
     }
 
-    /// Takes out members that went silent, and those that did not give up in time what others
-    /// wait for; returns why.
+    /// Takes out members that went silent, and those that did not do in time what others wait
+    /// for; returns why.
     package mutating func tick(at now: Int64) -> [(memberID: String, reason: String)] {
+        pendingMembers = pendingMembers.filter { $0.value > now }
         var fenced: [(memberID: String, reason: String)] = []
         for member in members.values {
             if member.sessionDeadline <= now {
                 fenced.append((member.id, "its session expired"))
             } else if let deadline = member.revocationDeadline, deadline <= now {
                 fenced.append((member.id, "it did not give partitions up in time"))
+            } else if let deadline = member.classic?.dueBy, deadline <= now {
+                fenced.append((member.id, "it did not join, or sync, in time"))
             }
         }
         for (memberID, _) in fenced { remove(memberID) }

@@ -17,14 +17,8 @@ extension ConsumerGroup {
         let before = members[memberID]!
         if let pattern { patterns[request.topicPattern!] = pattern }
         let isAskingAnew = describe(memberID, by: request)
-        var needsEpoch = isNew || isAskingAnew
-        let isStale =
-            catalogVersion != catalog.version || visibleVersion != request.visible?.version ?? 0
-        if (needsEpoch || isStale) && readTopics(catalog, request.visible) {
-            needsEpoch = true
-        }
-        if needsEpoch { bumpEpoch() }
-        if epoch != assignmentEpoch { makeTarget() }
+        visible = request.visible
+        renew(catalog, isAsked: isNew || isAskingAnew)
         reconcile(memberID, owned: request.owned, at: now)
 
         let member = members[memberID]!
@@ -58,7 +52,7 @@ extension ConsumerGroup {
         let isJoining = request.epoch == ConsumerHeartbeat.joining
         if let instanceID = request.instanceID {
             let holder = staticMembers[instanceID].flatMap { members[$0] }
-            if let holder, isJoining, holder.isPaused {
+            if let holder, isJoining, holder.isPaused || holder.classic != nil {
                 replace(holder, by: memberID, at: now)
                 return false
             }
@@ -95,6 +89,8 @@ extension ConsumerGroup {
         }
         if isJoining {
             beginAnew(memberID)
+        } else if member.classic != nil {
+            throw unknown(memberID)
         } else if let refusal = epochRefusal(of: member, request) {
             throw refusal
         }
@@ -141,7 +137,7 @@ extension ConsumerGroup {
     }
 
     /// A static member that was away comes back, under an id of now: everything is its own again.
-    private mutating func replace(_ old: ConsumerMember, by memberID: String, at now: Int64) {
+    mutating func replace(_ old: ConsumerMember, by memberID: String, at now: Int64) {
         members[old.id] = nil
         changes.formUnion([.member(old.id), .target(old.id), .current(old.id)])
         // A member that has the new id already would be there twice.
@@ -163,6 +159,7 @@ extension ConsumerGroup {
     private mutating func describe(_ memberID: String, by request: ConsumerHeartbeat) -> Bool {
         let before = members[memberID]!
         var member = before
+        member.classic = nil
         member.clientID = request.clientID
         member.clientHost = request.clientHost
         if let instanceID = request.instanceID { member.instanceID = instanceID }

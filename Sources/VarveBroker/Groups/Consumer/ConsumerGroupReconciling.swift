@@ -3,9 +3,7 @@ internal import VarvePlatform
 /// From subscriptions to a target, and from there to what each member has.
 extension ConsumerGroup {
     /// Looks up what the members subscribe to; true when that is not what it was.
-    /// - Parameter visible: what the member whose heartbeat asks may know of. As in Kafka, members
-    ///   with one expression share what it matches, by the rights of who had it matched last.
-    mutating func readTopics(_ catalog: TopicCatalog, _ visible: VisibleTopics?) -> Bool {
+    mutating func readTopics(_ catalog: TopicCatalog) -> Bool {
         var names: Set<String> = []
         var used: Set<String> = []
         for member in members.values {
@@ -37,6 +35,16 @@ extension ConsumerGroup {
         topics = found
         changes.insert(.topics)
         return true
+    }
+
+    /// Sees what there is to read, and makes a target of another epoch where that, or `isAsked`,
+    /// calls for one.
+    mutating func renew(_ catalog: TopicCatalog, isAsked: Bool) {
+        let isStale =
+            catalogVersion != catalog.version || visibleVersion != visible?.version ?? 0
+        let isOther = (isAsked || isStale) && readTopics(catalog)
+        if isAsked || isOther { bumpEpoch() }
+        if epoch != assignmentEpoch { makeTarget() }
     }
 
     private static func compile(_ text: String) -> NamePattern? {

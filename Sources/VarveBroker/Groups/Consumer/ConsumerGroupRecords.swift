@@ -3,6 +3,8 @@ internal import VarveWire
 
 /// One record of a consumer group in `__consumer_offsets`, by what it is about.
 enum ConsumerRecordID: Hashable, Sendable {
+    /// The record of a classic group, which a consumer group has none of.
+    case classic
     case group
     case topics
     case assignment
@@ -24,6 +26,7 @@ enum ConsumerRecordID: Hashable, Sendable {
 
     var version: Int16 {
         switch self {
+        case .classic: 2
         case .group: 3
         case .topics: 4
         case .member: 5
@@ -35,13 +38,14 @@ enum ConsumerRecordID: Hashable, Sendable {
 
     var memberID: String {
         switch self {
-        case .group, .topics, .assignment: ""
+        case .classic, .group, .topics, .assignment: ""
         case .member(let id), .target(let id), .current(let id): id
         }
     }
 
     func key(group: String) throws(WireError) -> ByteSlice {
-        try ConsumerGroupKey {
+        if self == .classic { return try GroupKey { $0.group = group }.encoded() }
+        return try ConsumerGroupKey {
             $0.group = group
             $0.member = memberID
         }.encoded(version: version)
@@ -57,6 +61,7 @@ extension ConsumerGroup {
     /// The record `id` as it is to be; nil when there is to be none.
     func record(_ id: ConsumerRecordID) throws(WireError) -> ByteSlice? {
         switch id {
+        case .classic: return nil
         case .group: return try ConsumerGroupMetadataValue { $0.epoch = epoch }.encoded()
         case .topics:
             var value = ConsumerGroupPartitionMetadataValue()
@@ -100,6 +105,17 @@ extension ConsumerGroup {
             $0.subscribedTopicRegex = member.topicPattern
             $0.rebalanceTimeoutMs = Int32(clamping: member.rebalanceTimeout)
             $0.serverAssignor = member.assignor
+            $0.classicMemberMetadata = member.classic.map { terms in
+                ConsumerGroupMemberMetadataValue.ClassicMetadata {
+                    $0.sessionTimeoutMs = Int32(clamping: terms.sessionTimeout)
+                    $0.supportedProtocols = terms.protocols.map { offered in
+                        JoinGroupRequest.GroupProtocol {
+                            $0.name = offered.name
+                            $0.metadata = offered.metadata
+                        }
+                    }
+                }
+            }
         }
     }
 
@@ -148,7 +164,14 @@ extension ConsumerGroup {
         member.topicPattern = value.subscribedTopicRegex
         if value.rebalanceTimeoutMs >= 0 { member.rebalanceTimeout = Int64(value.rebalanceTimeoutMs) }
         member.assignor = value.serverAssignor
-        member.sessionDeadline = now + limits.sessionTimeout
+        if let terms = value.classicMemberMetadata, !terms.supportedProtocols.isEmpty {
+            member.classic = ConsumerMember.ClassicTerms(
+                sessionTimeout: Int64(terms.sessionTimeoutMs),
+                protocols: terms.supportedProtocols.map {
+                    GroupProtocol(name: $0.name, metadata: $0.metadata.detached())
+                })
+        }
+        member.sessionDeadline = now + (member.classic?.sessionTimeout ?? limits.sessionTimeout)
         if let bytes = records[.target(memberID)] {
             member.target = PartitionSet(
                 try ConsumerGroupTargetMemberValue.decode(bytes).topicPartitions)

@@ -126,6 +126,9 @@ package struct ConsumerLimits: Sendable {
     package var assignors: [Assignor] = [.uniform, .range]
     /// What one member may keep in memory (I8).
     package var memberBytesMax = 1 << 20
+    /// Ids handed out to members of the classic protocol that have not come back with them, at one
+    /// time (I8).
+    package var pendingMembersMax = 10_000
 
     package init() {}
 }

@@ -22,6 +22,8 @@ package struct ConsumerMember: Equatable, Sendable {
     /// A regular expression over topic names; nil for none.
     package internal(set) var topicPattern: String?
     package internal(set) var assignor: String?
+    /// What it said by the classic protocol; nil for a member of the consumer protocol.
+    package internal(set) var classic: ClassicTerms?
 
     package internal(set) var epoch: Int32 = 0
     /// The epoch before, with which it may come when an answer was lost.
@@ -38,6 +40,17 @@ package struct ConsumerMember: Equatable, Sendable {
     var sessionDeadline: Int64 = 0
     /// Until when it must have given partitions up, the same; nil while there are none.
     var revocationDeadline: Int64?
+
+    /// What a member of the classic protocol joined with.
+    package struct ClassicTerms: Equatable, Sendable {
+        /// Milliseconds.
+        package internal(set) var sessionTimeout: Int64
+        /// In the member's order of preference; never empty. The first is the one it works by.
+        package internal(set) var protocols: [GroupProtocol]
+        /// Until when it must have joined, where it was told to, or have asked for what it is
+        /// assigned, where it joined; nil when nothing is due of it.
+        var dueBy: Int64?
+    }
 
     init(id: String) { self.id = id }
 

@@ -1,9 +1,12 @@
 internal import VarvePlatform
 internal import VarveWire
 
-/// A consumer group in the coordinator: the group, and what `__consumer_offsets` has of it.
+/// A consumer group in the coordinator: the group, and what `__consumer_offsets` has of it; or,
+/// once it is `over`, the latter alone, until it is sure to be gone.
 struct ConsumerState {
     var group: ConsumerGroup
+    /// The group is of the other protocol, or deleted: it is to have no records.
+    private(set) var isOver = false
     /// The records as last appended.
     private(set) var records: [ConsumerRecordID: ByteSlice]
     /// Appended and not known to be durable yet, in the log's order.
@@ -18,12 +21,35 @@ struct ConsumerState {
         let ids: Set<ConsumerRecordID>
     }
 
-    init(_ group: ConsumerGroup, records: [ConsumerRecordID: ByteSlice] = [:]) {
+    /// - Parameter former: what the log may still have of an earlier group of the name.
+    init(
+        _ group: ConsumerGroup, records: [ConsumerRecordID: ByteSlice] = [:],
+        after former: ConsumerState? = nil
+    ) {
         self.group = group
         self.records = records
         // What belongs to no member of the group, if anything, is to go.
         suspects = Set(records.keys).subtracting(group.allRecordIDs)
+        guard let former else { return }
+        suspects.formUnion(former.suspects)
+        for batch in former.pending { suspects.formUnion(batch.ids) }
     }
+
+    /// The records that an earlier group left in the log.
+    init(leftOver records: [ConsumerRecordID: ByteSlice], of id: String) {
+        self.init(ConsumerGroup(id: id, limits: ConsumerLimits()), records: records)
+        end()
+    }
+
+    /// From now on the group is to have no records.
+    mutating func end() {
+        suspects = Set(records.keys).union(suspects).subtracting([.classic])
+        group = ConsumerGroup(id: group.id, limits: group.limits)
+        isOver = true
+    }
+
+    /// It is over, and nothing of it can be in the log.
+    var isGone: Bool { isOver && suspects.isEmpty && pending.isEmpty }
 
     /// What is to be written so that the log has the group as it is; in a batch's order.
     func difference(
@@ -33,7 +59,7 @@ struct ConsumerState {
         let ids = changes.union(suspects)
         guard !ids.isEmpty else { return [] }
         for id in ids.sorted(by: ConsumerRecordID.precedes) {
-            let value = try group.record(id)
+            let value = isOver ? nil : try group.record(id)
             if suspects.contains(id) || value != records[id] { result.append((id, value)) }
         }
         return result
@@ -54,6 +80,7 @@ struct ConsumerState {
     /// What ended at `end` will never be durable, or nobody can say.
     mutating func lost(_ end: Int64) {
         for batch in pending where batch.end == end { suspects.formUnion(batch.ids) }
+        if isOver { suspects.remove(.classic) }
         pending.removeAll { $0.end == end }
     }
 
@@ -71,11 +98,23 @@ extension GroupRecords {
 
     /// Tombstones for all that the consumer group has, if there is one.
     mutating func remove(_ consumers: ConsumerState?) throws(WireError) {
-        for id in consumers?.tombstones ?? [] { try add(id, nil) }
+        for id in consumers?.tombstones ?? [] where id != .classic { try add(id, nil) }
     }
 }
 
 extension GroupEntry.State {
+    /// What was appended of the consumer group up to `end` is durable, or lost, or nobody can say.
+    mutating func settledConsumers(_ end: Int64, isLost: Bool) {
+        if isLost {
+            consumers?.lost(end)
+            former?.lost(end)
+        } else {
+            consumers?.durable(end)
+            former?.durable(end)
+        }
+        if former?.isGone == true { former = nil }
+    }
+
     /// When the group has something to do next, in monotonic milliseconds.
     var nextDeadline: Int64? {
         guard let other = consumers?.group.nextDeadline else { return group.nextDeadline }
@@ -83,7 +122,7 @@ extension GroupEntry.State {
     }
 
     /// Whether the log has a record of the group itself.
-    var isRecorded: Bool { record != nil || consumers != nil }
+    var isRecorded: Bool { record != nil || consumers != nil || former != nil }
 
     /// Whether anybody is in the group, by whichever protocol.
     var hasMembers: Bool {
@@ -109,8 +148,8 @@ extension GroupEntry.State {
         if isTransactional && committer.generation < 0 && committer.memberID.isEmpty { return nil }
         if committer.generation < 0 && consumers.group.members.isEmpty { return nil }
         // Members of the consumer protocol commit with version 9 and later, as Kafka has it.
-        if !isTransactional && !committer.knowsMissingGroups
-            && consumers.group.members[committer.memberID] != nil {
+        if !isTransactional && !committer.knowsMissingGroups,
+            let member = consumers.group.members[committer.memberID], member.classic == nil {
             return .unsupportedVersion
         }
         return consumers.group.epochError(

@@ -8,8 +8,9 @@ enum ConsumerGroupDescribeHandler: RequestHandler {
     private typealias Described = ConsumerGroupDescribeResponse.Group
     private typealias Assignment = ConsumerGroupDescribeResponse.Assignment
 
-    /// A member of the consumer protocol, in Kafka's numbers.
-    private static let memberType: Int8 = 1
+    /// What protocol a member is of, in Kafka's numbers.
+    private static let consumerType: Int8 = 1
+    private static let classicType: Int8 = 0
 
     static func handle(
         _ request: ConsumerGroupDescribeRequest, context: RequestContext
@@ -65,7 +66,7 @@ enum ConsumerGroupDescribeHandler: RequestHandler {
                 $0.subscribedTopicRegex = member.topicPattern
                 $0.assignment = assignment(member.assigned, context)
                 $0.targetAssignment = assignment(member.target, context)
-                $0.memberType = memberType
+                $0.memberType = member.classic == nil ? consumerType : classicType
             }
         }
         return hidesNothing(group, context) ? group : hidden

@@ -43,7 +43,7 @@ enum ConsumerGroupHeartbeatHandler: RequestHandler {
 
         let slot = context.slot(ConsumerGroupHeartbeatRequest.self)
         let groups = context.broker.groups
-        let interval = Int32(clamping: groups.settings.consumers.heartbeatInterval)
+        let interval = Int32(clamping: groups.limits(of: request.groupId).heartbeatInterval)
         groups.beat(request.groupId, beat) { outcome in
             var response = ConsumerGroupHeartbeatResponse()
             switch outcome {

@@ -36,6 +36,11 @@ enum ListConfigResourcesHandler: RequestHandler {
         if types.contains(ConfigResource.topic) {
             for topic in directory.topics { add(topic.name, ConfigResource.topic) }
         }
+        if types.contains(ConfigResource.group) {
+            for name in context.broker.groups.configurations.groups {
+                add(name, ConfigResource.group)
+            }
+        }
         for type in [ConfigResource.broker, ConfigResource.brokerLogger]
         where types.contains(type) {
             add("\(directory.nodeID)", type)

@@ -8,7 +8,7 @@ import VarveWire
 /// Consumer groups while the disk is sick.
 @Suite(.serialized) struct ConsumerFaultTests {
     private func open(
-        _ disk: any Disk, _ path: String
+        _ disk: any Disk, _ path: String, _ change: (inout GroupSettings) -> Void = { _ in }
     ) throws -> (GroupCoordinator, DataDirectory) {
         let clock = SystemClock()
         let directory = try DataDirectory.open(
@@ -19,6 +19,7 @@ import VarveWire
         }
         var settings = GroupSettings()
         settings.offsetsPartitions = 1
+        change(&settings)
         let coordinator = GroupCoordinator(
             directory: directory, clock: clock, settings: settings,
             logger: Logger("groups", sink: { _ in }))
@@ -76,6 +77,79 @@ import VarveWire
         #expect(after.owners == before.owners)
         #expect(after.members.keys.sorted() == ["a", "b"])
         #expect(after.members.mapValues(\.epoch) == before.members.mapValues(\.epoch))
+        coordinator.stop()
+        try directory.close(now: 0)
+    }
+
+    /// The log may have the group as it was, or as it was to be: what is written next leaves
+    /// nothing of the other.
+    @Test func aConversionThatMayBeLostIsWrittenAgain() throws {
+        let disk = GateDisk()
+        let path = TestBroker.makeDirectory()
+        var (coordinator, directory) = try open(disk, path) { $0.limits.initialRebalanceDelay = 0 }
+        var request = GroupJoin()
+        request.protocols = [
+            GroupProtocol(name: "range", metadata: CoordinatorFixture.subscription("t"))
+        ]
+        func join() throws -> JoinAnswer {
+            let box = Lock<[JoinAnswer]>([])
+            coordinator.join("g", request) { answer in
+                box.withLock { $0.append(answer) }
+                box.signal()
+            }
+            return try #require(box.wait(timeoutMilliseconds: 10_000) { $0.first })
+        }
+        func sync(_ member: JoinAnswer) throws -> ErrorCode {
+            var sync = GroupSync()
+            sync.memberID = member.memberID
+            sync.generation = member.generation
+            let box = Lock<[ErrorCode]>([])
+            coordinator.sync("g", sync) { answer in
+                box.withLock { $0.append(answer.error) }
+                box.signal()
+            }
+            return try #require(box.wait(timeoutMilliseconds: 10_000) { $0.first })
+        }
+        func reopen() throws {
+            disk.set(.open)
+            let log = try #require(directory.topic("__consumer_offsets")).partitions[0]
+            _ = try log.reopen(now: 0)
+        }
+        func restart() throws {
+            coordinator.stop()
+            try directory.close(now: 0)
+            (coordinator, directory) = try open(disk, path) {
+                $0.limits.initialRebalanceDelay = 0
+            }
+        }
+        let first = try join()
+        #expect(try sync(first) == .none)
+        disk.set(.failing)
+        let refusal = ConsumerRefusal(error: .notCoordinator)
+        #expect(try beat(coordinator, "new", 0) == .failure(refusal))
+        try reopen()
+        #expect(try beat(coordinator, "new", 0).get().memberID == "new")
+        let entry = try #require(coordinator.entry(of: "g"))
+        #expect(entry.state.withLock { $0.consumers!.suspects.isEmpty })
+        let members = Set(try #require(coordinator.describeConsumers("g")).members.keys)
+        try restart()
+        #expect(coordinator.describeConsumers("g").map { Set($0.members.keys) } == members)
+
+        disk.set(.failing)
+        #expect(try beat(coordinator, "new", -1) == .failure(refusal))
+        #expect(coordinator.describe("g")?.members.count == 1)
+        try reopen()
+        request.memberID = first.memberID
+        let leader = try join()
+        #expect(leader.leader == first.memberID)
+        #expect(try sync(leader) == .none)
+        #expect(
+            try #require(coordinator.entry(of: "g")).state.withLock { $0.former == nil },
+            "nothing of it is left in the log")
+        try restart()
+        #expect(coordinator.describe("g")?.state == .stable)
+        #expect(
+            try #require(coordinator.entry(of: "g")).state.withLock { $0.former == nil })
         coordinator.stop()
         try directory.close(now: 0)
     }

@@ -116,6 +116,44 @@ import VarveWire
         }
     }
 
+    @Test func membersOfBothProtocolsAreToldApart() throws {
+        let broker = try broker()
+        let client = try broker.client()
+        _ = try client.ask(heartbeat("g", "m", 0), version: 1)
+        var join = JoinGroupRequest()
+        join.groupId = "g"
+        join.sessionTimeoutMs = 10_000
+        join.rebalanceTimeoutMs = 10_000
+        join.protocolType = "consumer"
+        join.protocols = [
+            JoinGroupRequest.GroupProtocol {
+                $0.name = "range"
+                $0.metadata = CoordinatorFixture.subscription("events")
+            }
+        ]
+        // Version 3 joins at once.
+        let joined = try client.ask(join, version: 3)
+        #expect(joined.errorCode == .none && joined.leader == "" && joined.generationId == 2)
+        var request = ConsumerGroupDescribeRequest()
+        request.groupIds = ["g"]
+        for version in [Int16(0), 1] {
+            let members = try client.ask(request, version: version).groups[0].members
+            let types = members.map { "\($0.memberId == "m") \($0.memberType)" }.sorted()
+            #expect(types == (version == 0 ? ["false -1", "true -1"] : ["false 0", "true 1"]))
+        }
+        let listed = try client.ask(ListGroupsRequest(), version: 5).groups
+        #expect(listed.map(\.groupType) == ["consumer"])
+        // The last of the consumer protocol goes, and the group is another.
+        _ = try client.ask(heartbeat("g", "m", -1), version: 1)
+        let after = try client.ask(ListGroupsRequest(), version: 5).groups
+        #expect(after.map { "\($0.groupType) \($0.groupState)" } == ["classic PreparingRebalance"])
+        var describe = DescribeGroupsRequest()
+        describe.groups = ["g"]
+        #expect(try client.ask(describe, version: 6).groups[0].members.count == 1)
+        #expect(
+            try client.ask(request, version: 1).groups[0].errorCode == .groupIdNotFound)
+    }
+
     @Test func offsetsAreFetchedInTheMembersEpoch() throws {
         let broker = try broker()
         let client = try broker.client()
@@ -137,6 +175,18 @@ import VarveWire
         #expect(try fetch("x", 1) == .unknownMemberId)
     }
 
+    @Test func settingsReachTheGroups() throws {
+        let settings = GroupSettings(
+            try BrokerSettings([
+                "offset.metadata.max.bytes": "7", "group.consumer.migration.policy": "upgrade",
+                "group.max.size": "3", "group.consumer.max.size": "4",
+            ]))
+        #expect(settings.offsetMetadataBytesMax == 7)
+        #expect(settings.migration == .upgrade)
+        #expect(settings.limits.membersMax == 3 && settings.consumers.membersMax == 4)
+        #expect(GroupSettings(try BrokerSettings([:])).migration == .bidirectional)
+    }
+
     @Test func settingsThatContradictEachOtherAreRefused() {
         for (name, value) in [
             ("group.consumer.session.timeout.ms", "44999"),
@@ -144,6 +194,7 @@ import VarveWire
             ("group.consumer.heartbeat.interval.ms", "4999"),
             ("group.consumer.heartbeat.interval.ms", "15001"),
             ("group.consumer.assignors", "uniform,sticky"), ("group.consumer.assignors", ""),
+            ("group.consumer.migration.policy", "both"),
         ] {
             #expect(throws: BrokerError.self, "\(name)=\(value)") {
                 try BrokerSettings([name: value])
