@@ -88,7 +88,7 @@ package final class ElasticsearchSink: Sink {
         let host = hosts.next()
         let answer: HTTPAnswer
         do throws(HTTPFailure) {
-            answer = try await client.post(host + path, body, headers: [:])
+            answer = try await client.post(host + path, body)
         } catch {
             hosts.failed(host)
             return .all(.retry("\(host): \(error)"))
