@@ -16,6 +16,10 @@ uint32_t varve_crc32c(uint32_t crc, const void *bytes, size_t count);
 /// The same in portable C, so that tests can compare the two.
 uint32_t varve_crc32c_portable(uint32_t crc, const void *bytes, size_t count);
 
+/// mallopt: freed memory is kept for the next use, up to `bytes` of it, where the C library would
+/// hand it back to the system and fault it in again.
+void varve_keep_freed_memory(size_t bytes);
+
 /// epoll_ctl with the token in `data.u64`. Returns 0 or -1 with errno.
 int varve_epoll_ctl(int poller, int operation, int descriptor, uint32_t events, uint64_t token);
 
