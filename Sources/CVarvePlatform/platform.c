@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <linux/sockios.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -80,4 +82,19 @@ int varve_unacknowledged(int descriptor)
 {
     int count = 0;
     return ioctl(descriptor, SIOCOUTQ, &count) == 0 ? count : -1;
+}
+
+void varve_keep_freed_memory(size_t bytes) {
+    // glibc takes thresholds of mapped blocks up to 32 MiB (half of a heap's largest size) and
+    // refuses larger ones. Other C libraries have no mallopt, or ignore it.
+#ifdef __GLIBC__
+    enum { MAPPED_BYTES_MAX = 32 << 20 };
+    int kept = bytes > INT_MAX ? INT_MAX : (int)bytes;
+    mallopt(M_MMAP_THRESHOLD, kept < MAPPED_BYTES_MAX ? kept : MAPPED_BYTES_MAX);
+    mallopt(M_TRIM_THRESHOLD, kept);
+    // What one thread frees the next one takes, whichever it is.
+    mallopt(M_ARENA_MAX, 1);
+#else
+    (void)bytes;
+#endif
 }

@@ -79,6 +79,16 @@ package struct EventTemplate: Sendable {
         return result
     }
 
+    /// Whether all events of a partition get the same text.
+    package var isFixed: Bool {
+        pieces.allSatisfy {
+            switch $0 {
+            case .text, .topic, .partition: true
+            case .field, .date: false
+            }
+        }
+    }
+
     /// The text for one event; nil where it lacks a field that the template names.
     /// - Parameter milliseconds: the event's time.
     /// - Parameter field: the text of a field of the event; nil where it has none.

@@ -85,6 +85,25 @@ package struct ByteWriter {
         text.withUTF8 { bytes(UnsafeRawBufferPointer($0)) }
     }
 
+    /// `value` in decimal digits, as text.
+    package mutating func decimal(_ value: Int64) {
+        // 19 digits and a sign at most, written from the last one on.
+        withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { text in
+            var start = 20
+            var rest = value.magnitude
+            repeat {
+                start -= 1
+                text[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            } while rest > 0
+            if value < 0 {
+                start -= 1
+                text[start] = UInt8(ascii: "-")
+            }
+            bytes(UnsafeRawBufferPointer(rebasing: text[start...]))
+        }
+    }
+
     package mutating func unsignedVarint(_ value: UInt32) { varint(UInt64(value)) }
 
     /// Zig-zag, 32 bits.

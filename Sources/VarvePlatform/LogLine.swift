@@ -118,6 +118,11 @@ package enum Timestamp {
         String(text(milliseconds: milliseconds).prefix(10))
     }
 
+    /// Days since 1970-01-01 in UTC, negative before it.
+    package static func dayNumber(milliseconds: Int64) -> Int64 {
+        floorDivide(milliseconds, 86_400_000)
+    }
+
     /// Reads RFC 3339 (`2026-01-31T12:00:00.5Z`, `+01:00`, a space for the T), or a date alone
     /// (midnight UTC). Without a zone it is UTC. Nil when it is no such text.
     package static func milliseconds(_ text: String) -> Int64? {

@@ -184,6 +184,14 @@ package struct Socket: ~Copyable, Sendable {
         try wait(events: Int16(POLLOUT), timeoutMilliseconds: timeoutMilliseconds)
     }
 
+    /// Waits until the socket can be read or takes bytes (or has ended); false after
+    /// `timeoutMilliseconds`.
+    package func waitReadableOrWritable(
+        timeoutMilliseconds: Int32
+    ) throws(SystemError) -> Bool {
+        try wait(events: Int16(POLLIN | POLLOUT), timeoutMilliseconds: timeoutMilliseconds)
+    }
+
     /// Sent bytes that the peer's machine has not acknowledged yet (tcp(7), SIOCOUTQ).
     package func unacknowledgedBytes() throws(SystemError) -> Int {
         let count = varve_unacknowledged(descriptor)

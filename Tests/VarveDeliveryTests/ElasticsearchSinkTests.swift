@@ -239,9 +239,9 @@ extension GzipBody {
     }
 
     @Test func namesBecomeNamesThatAnIndexCanHave() {
-        #expect(BulkLine.indexName("Logs-A b/c*?\"<>|,#:d") == "logs-a_b_c_________d")
-        #expect(BulkLine.indexName("-_+x") == "x")
-        #expect(BulkLine.indexName("..") == "logs-unrouted-default")
-        #expect(BulkLine.indexName(String(repeating: "x", count: 300)).utf8.count == 255)
+        #expect(BulkLines.indexName("Logs-A b/c*?\"<>|,#:d") == "logs-a_b_c_________d")
+        #expect(BulkLines.indexName("-_+x") == "x")
+        #expect(BulkLines.indexName("..") == "logs-unrouted-default")
+        #expect(BulkLines.indexName(String(repeating: "x", count: 300)).utf8.count == 255)
     }
 }

@@ -23,7 +23,7 @@ import VarvePlatform
             #"{name: "search", topics: ["zeek"], sink: {type: "sqlite", path: "search.db"}}"#)
         #expect(worker.group == "varve-search")
         #expect(worker.deadLetterTopic == "search.dead-letter")
-        #expect(worker.batch == BatchLimits())
+        #expect(worker.batch == BatchLimits(events: 10_000, bytes: 16 << 20))
         #expect(worker.retry == RetryPolicy())
         #expect(worker.from == .earliest)
     }

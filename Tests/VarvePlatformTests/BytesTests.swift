@@ -1,5 +1,6 @@
 import Testing
 import VarvePlatform
+import VarveSimulation
 
 @Suite struct BytesTests {
     @Test func numbersComeBackAsTheyWereWritten() throws {
@@ -140,5 +141,18 @@ import VarvePlatform
         #expect(counting.description == "AQIDBAUGBwgJCgsMDQ4PEA")
         #expect(UniqueID("short") == nil)
         #expect(UniqueID("AAAAAAAAAAAAAAAAAAAAA!") == nil)
+    }
+
+    @Test func decimalsAreWhatStringsSay() {
+        var random = Generator("decimalsAreWhatStringsSay")
+        var numbers: [Int64] = [0, 9, 10, -1, .max, .min]
+        for _ in 0..<1000 {
+            numbers.append(Int64(bitPattern: random.next()) >> Int64(random.below(64)))
+        }
+        for number in numbers {
+            var out = ByteWriter(capacity: 16)
+            out.decimal(number)
+            #expect(out.finish() == ByteSlice(String(number)))
+        }
     }
 }

@@ -17,6 +17,28 @@ import VarveSimulation
         }
     }
 
+    @Test func aFrameWrittenPieceByPieceIsReadAsOne() throws {
+        var random = Generator("aFrameWrittenPieceByPieceIsReadAsOne")
+        for count in [0, 1, 65_536, 65_537, 700_000] {
+            let text = ByteSlice((0..<count).map { _ in UInt8(random.below(4)) })
+            let frame = try LZ4FrameWriter()
+            var out = ByteWriter()
+            try frame.begin(&out)
+            var rest = text
+            while !rest.isEmpty {
+                let piece = rest[0..<min(rest.count, random.int(0...200_000))]
+                let before = out.count
+                try piece.withUnsafeBytes { (bytes) throws(RecordError) in
+                    try frame.append(bytes, to: &out)
+                }
+                #expect(out.count - before <= frame.bytesMax(of: piece.count))
+                rest = rest[piece.count..<rest.count]
+            }
+            try frame.end(&out)
+            #expect(try CompressionCodec.lz4.decompress(out.finish(), bytesMax: count) == text)
+        }
+    }
+
     @Test(arguments: compressing)
     func decompressionStopsAtItsBound(_ codec: CompressionCodec) throws {
         let bomb = try codec.compress(ByteSlice(Array(repeating: 0, count: 1_000_000)))

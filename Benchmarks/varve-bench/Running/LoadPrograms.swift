@@ -14,6 +14,26 @@ final class LoadPrograms {
         case natsClient = "nats_client"
         /// A receiver of `_bulk` requests.
         case bulkStub = "bulk_stub"
+        /// The libraries under a delivery, with nothing around them.
+        case deliveryLimit = "delivery_limit"
+
+        var libraries: [String] {
+            switch self {
+            case .kafkaClient: ["-lrdkafka"]
+            case .deliveryLimit: ["-llz4", "-lsqlite3"]
+            case .kafkaWire, .limits, .redisClient, .natsClient, .bulkStub: []
+            }
+        }
+
+        /// A header that it needs, and Debian's package of it.
+        var needed: [(header: String, package: String)] {
+            switch self {
+            case .kafkaClient: [("librdkafka/rdkafka.h", "librdkafka-dev")]
+            case .deliveryLimit:
+                [("lz4frame.h", "liblz4-dev"), ("sqlite3.h", "libsqlite3-dev")]
+            case .kafkaWire, .limits, .redisClient, .natsClient, .bulkStub: []
+            }
+        }
     }
 
     private var built: [Name: String] = [:]
@@ -74,19 +94,17 @@ final class LoadPrograms {
         guard let compiler = ["cc", "gcc", "clang"].lazy.compactMap(Program.find).first else {
             throw BenchError.missing("no C compiler for the load generators: apt-get install gcc")
         }
-        let library = name == .kafkaClient ? ["-lrdkafka"] : []
-        if name == .kafkaClient {
+        for (header, package) in name.needed {
             let probe = try Program(
-                compiler, ["-E", "-include", "librdkafka/rdkafka.h", "-x", "c", "/dev/null"],
-                log: log + "/probe")
+                compiler, ["-E", "-include", header, "-x", "c", "/dev/null"], log: log + "/probe")
             do { _ = try probe.output() } catch {
-                throw BenchError.missing(
-                    "librdkafka's headers are missing: apt-get install librdkafka-dev")
+                throw BenchError.missing("\(header) is missing: apt-get install \(package)")
             }
         }
         try FileManager.default.createDirectory(
             atPath: products, withIntermediateDirectories: true)
-        let arguments = ["-O2", "-D_GNU_SOURCE", "-o", product, source] + library + ["-lpthread"]
+        let arguments =
+            ["-O2", "-D_GNU_SOURCE", "-o", product, source] + name.libraries + ["-lpthread"]
         _ = try Program(compiler, arguments, log: log + "/cc").output()
         return product
     }

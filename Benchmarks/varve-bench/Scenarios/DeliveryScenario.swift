@@ -13,6 +13,14 @@ enum DeliveryScenario {
             unit: "events",
             marks: [
                 perCore("archive", 300_000), perCore("sqlite", 100_000), perCore("bulk", 200_000),
+                Mark(
+                    text: "the same of sqlite over libsqlite3 alone", bound: .atLeast(0.75),
+                    value: { round in
+                        guard let ours = round["sqlite"]?.brokerCPUPerMillion,
+                            let library = round["libsqlite3"]?.brokerCPUPerMillion
+                        else { return nil }
+                        return library / ours
+                    }),
             ]
         ) { bench in
             let source = try DeliverySource(bench)
@@ -27,9 +35,15 @@ enum DeliveryScenario {
                     let url = "http://127.0.0.1:\(try source.bulkPort())"
                     return #"{ "type": "elasticsearch", "url": "\#(url)", "gzip": false }"#
                 },
+                source.limit("liblz4", "lz4"), source.limit("libsqlite3", "sqlite"),
             ]
         }
     }
+
+    /// Enough that the start of a process, which is no delivery, is a small part of its CPU.
+    static let records = 240_000
+    /// What one batch of the workers comes to: 16 MiB of events.
+    static let batchRecords = 7_000
 
     private static func perCore(_ name: String, _ bound: Double) -> Mark {
         Mark(
@@ -60,11 +74,35 @@ private final class DeliverySource {
         guard sent == nil else { return }
         try server.start(partitions: 4)
         let load = Load(
-            recordBytes: CompressedScenario.eventBytes, records: 60_000, partitions: 4,
-            codec: "lz4", lines: try bench.options.events ?? LookAlikeEvents.file(bench))
+            recordBytes: CompressedScenario.eventBytes, records: DeliveryScenario.records,
+            partitions: 4, codec: "lz4", lines: try lines())
         let report = try server.produce(load, to: "bench", seconds: 30)
         try server.verify(report, in: "bench", partitions: 4)
         sent = report
+    }
+
+    private func lines() throws -> String {
+        try bench.options.events ?? LookAlikeEvents.file(bench)
+    }
+
+    /// A library alone, with the same events in the same batches: the bound of the sinks that are
+    /// made of it. Its CPU stands for the worker's.
+    func limit(_ name: String, _ verb: String) -> Single {
+        Single(name, isDurable: verb == "sqlite") { [self] _ in
+            let directory = try bench.makeDirectory("limit")
+            defer { bench.remove(directory) }
+            var measurement = Measurement(
+                try bench.programs.run(
+                    .deliveryLimit, verb,
+                    [
+                        "lines": try lines(), "records": "\(DeliveryScenario.records)",
+                        "batch": "\(DeliveryScenario.batchRecords)",
+                        "file": directory + "/search.sqlite",
+                    ]))
+            measurement.brokerCPU = measurement.clientCPU
+            measurement.clientCPU = nil
+            return measurement
+        }
     }
 
     /// The port of a receiver of bulk requests.
@@ -126,8 +164,8 @@ private final class Delivering: Contestant {
             if let how = program.ended {
                 throw BenchError.failed("the worker ended: \(program.complaint) (\(how))")
             }
-            guard SystemClock.monotonicNanoseconds() - start < 60_000_000_000 else {
-                throw BenchError.failed("the worker did not deliver all in 60 s")
+            guard SystemClock.monotonicNanoseconds() - start < 120_000_000_000 else {
+                throw BenchError.failed("the worker did not deliver all in 120 s")
             }
             Thread.sleep(forTimeInterval: 0.02)
         }

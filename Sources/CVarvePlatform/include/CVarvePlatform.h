@@ -16,6 +16,19 @@ uint32_t varve_crc32c(uint32_t crc, const void *bytes, size_t count);
 /// The same in portable C, so that tests can compare the two.
 uint32_t varve_crc32c_portable(uint32_t crc, const void *bytes, size_t count);
 
+/// How many bytes of `text`, which lies inside a JSON string (RFC 8259 section 7), are good without
+/// another look: ASCII, and escapes of one letter, for which `*escaped` becomes 1. The next byte, if
+/// there is one, is the closing quote, a control character, of another alphabet, or the backslash
+/// of a `\u` or of no escape.
+size_t varve_json_plain(const void *text, size_t count, int *escaped);
+
+/// The same in portable C, so that tests can compare the two.
+size_t varve_json_plain_portable(const void *text, size_t count, int *escaped);
+
+/// mallopt: freed memory is kept for the next use, up to `bytes` of it, where the C library would
+/// hand it back to the system and fault it in again.
+void varve_keep_freed_memory(size_t bytes);
+
 /// epoll_ctl with the token in `data.u64`. Returns 0 or -1 with errno.
 int varve_epoll_ctl(int poller, int operation, int descriptor, uint32_t events, uint64_t token);
 

@@ -183,8 +183,7 @@ extension Consumer {
             state.partitions[target]!.succeeded()
         }
         state.partitions[target]!.buffer.append(batches)
-        state.partitions[target]!.bufferedBytes += batches.byteCount
-        state.bufferedBytes += batches.byteCount
+        state.buffer(batches.byteCount, of: target)
     }
 
     /// What an error of one partition means; true when fresh metadata may help.

@@ -52,33 +52,42 @@ extension Consumer {
         var failure: (error: ClientError, taken: Taken)?
         while recordCount < configuration.pollRecordsMax && byteCount < configuration.pollBytesMax {
             guard let taken = takeBatch() else { break }
-            var records: [Record] = []
+            // Taken out and put back, so that its list grows in place.
+            let isKnown = epochs[taken.partition] != nil
+            var fetched =
+                results.removeValue(forKey: taken.partition)
+                ?? FetchedRecords(
+                    topic: taken.partition.topic, partition: taken.partition.partition,
+                    records: [], nextOffset: taken.position, highWatermark: taken.highWatermark)
+            let before = fetched.records.count
             var nextOffset = taken.position
+            var bytes = 0
             do throws(RecordError) {
                 switch taken.content {
                 case .stop(let error): throw error
                 case .batch(let batch):
-                    records = try batch.records(
-                        from: taken.position, checkChecksum: configuration.checkChecksums,
+                    bytes = try batch.append(
+                        to: &fetched.records, from: taken.position,
+                        checkChecksum: configuration.checkChecksums,
                         decompressedBytesMax: configuration.batchDecompressedBytesMax)
                     nextOffset = batch.header.nextOffset
                 }
             } catch {
                 failure = (.records(error), taken)
+                if isKnown { results[taken.partition] = fetched }
                 break
             }
-            guard advance(taken.partition, taken.epoch, to: nextOffset) else { continue }
-            if results[taken.partition] == nil {
-                order.append(taken.partition)
-                results[taken.partition] = FetchedRecords(
-                    topic: taken.partition.topic, partition: taken.partition.partition,
-                    records: [], nextOffset: nextOffset, highWatermark: taken.highWatermark)
+            guard advance(taken.partition, taken.epoch, to: nextOffset) else {
+                fetched.records.removeLast(fetched.records.count - before)
+                if isKnown { results[taken.partition] = fetched }
+                continue
             }
-            recordCount += records.count
-            byteCount += records.reduce(0) { $0 + ($1.key?.count ?? 0) + ($1.value?.count ?? 0) }
-            results[taken.partition]!.records += records
-            results[taken.partition]!.nextOffset = nextOffset
-            results[taken.partition]!.highWatermark = taken.highWatermark
+            if !isKnown { order.append(taken.partition) }
+            recordCount += fetched.records.count - before
+            byteCount += bytes
+            fetched.nextOffset = nextOffset
+            fetched.highWatermark = taken.highWatermark
+            results[taken.partition] = fetched
             epochs[taken.partition] = taken.epoch
         }
         // What was revoked or sought away from while it was decoded is not handed over.
@@ -115,10 +124,10 @@ extension Consumer {
             var partition = state.partitions[chosen]!
             guard let position = partition.position else { return nil }
             let content: Taken.Content
+            var taken = 0
             let highWatermark = partition.buffer[0].highWatermark
             if let batch = partition.buffer[0].popFirst() {
-                partition.bufferedBytes -= batch.bytes.count
-                state.bufferedBytes -= batch.bytes.count
+                taken = batch.bytes.count
                 content = .batch(batch)
             } else if let stop = partition.buffer[0].stop {
                 content = .stop(stop)
@@ -127,6 +136,7 @@ extension Consumer {
             }
             if partition.buffer[0].isEmpty { partition.buffer.removeFirst() }
             state.partitions[chosen] = partition
+            state.buffer(-taken, of: chosen)
             state.isDecoding = true
             return Taken(
                 partition: chosen, epoch: partition.epoch, position: position,

@@ -70,22 +70,36 @@ struct FetchedBatches: Sendable {
         /// Its records are nobody's business: markers, or of an aborted transaction.
         let isSkipped: Bool
 
-        /// Its records from `position` on. The checksum is verified first where asked for (I2),
-        /// also of what is skipped.
-        func records(
-            from position: Int64, checkChecksum: Bool, decompressedBytesMax: Int
-        ) throws(RecordError) -> [Record] {
+        /// Appends its records from `position` on. The checksum is verified first where asked for
+        /// (I2), also of what is skipped.
+        /// - Returns: the bytes of their keys and values.
+        /// - Throws: why it cannot be read; `records` is as it was.
+        func append(
+            to records: inout [Record], from position: Int64, checkChecksum: Bool,
+            decompressedBytesMax: Int
+        ) throws(RecordError) -> Int {
             if checkChecksum {
                 _ = try bytes.withUnsafeBytes { (bytes) throws(RecordError) in
                     try RecordBatchHeader.verified(bytes)
                 }
             }
-            if isSkipped { return [] }
-            let records = try RecordBatch.records(
-                in: bytes, decompressedBytesMax: decompressedBytesMax)
-            // A fetch in the middle of a batch brings the whole of it.
-            if header.baseOffset >= position { return records }
-            return records.filter { $0.offset >= position }
+            if isSkipped { return 0 }
+            let before = records.count
+            var byteCount = 0
+            do throws(RecordError) {
+                try RecordBatch.forEachRecord(
+                    in: bytes, decompressedBytesMax: decompressedBytesMax
+                ) { record in
+                    // A fetch in the middle of a batch brings the whole of it.
+                    guard record.offset >= position else { return }
+                    byteCount += (record.key?.count ?? 0) + (record.value?.count ?? 0)
+                    records.append(record)
+                }
+            } catch {
+                records.removeLast(records.count - before)
+                throw error
+            }
+            return byteCount
         }
     }
 }

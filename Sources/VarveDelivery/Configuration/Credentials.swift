@@ -1,4 +1,5 @@
 internal import Foundation
+internal import VarvePlatform
 
 /// A password or token, written into the configuration or named there: `env:NAME` takes it from
 /// the environment, `file:/path` from a file's first line. Never shown in log lines.
@@ -31,6 +32,10 @@ package struct Secret: Decodable, Sendable, CustomStringConvertible {
             }
         } else {
             value = text
+        }
+        // It would end the header line, or the line of a configuration, that it stands in.
+        guard !value.utf8.contains(where: { $0 < 0x20 }) else {
+            throw ConfigurationError(at: path, "the secret has a line end or control character")
         }
     }
 
@@ -75,6 +80,11 @@ extension KeyedDecodingContainer {
             guard let url = URL(string: text), let scheme = url.scheme, url.host != nil,
                 ["http", "https"].contains(scheme), url.query == nil
             else { throw failure(list == nil ? one : many, "'\(text)' is no http or https URL") }
+            guard scheme == "http" || TLSContext.isBuiltIn else {
+                throw failure(
+                    list == nil ? one : many,
+                    "this build has no TLS for '\(text)'; build it with the trait TLS")
+            }
             // It would stand in log lines and dead letters with the URL.
             guard url.user == nil else {
                 throw failure(

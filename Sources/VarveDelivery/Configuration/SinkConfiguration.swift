@@ -45,7 +45,9 @@ package enum SinkConfiguration: Decodable, Sendable {
         case .splunk: BatchLimits(events: 1000, bytes: 1 << 20)
         // One batch becomes a file per partition and day, so they are larger and wait longer.
         case .archive: BatchLimits(events: 50_000, bytes: 16 << 20, ageMilliseconds: 10_000)
-        case .elasticsearch, .sqlite, .syslog: BatchLimits()
+        // One batch is one transaction; behind a lag large ones cost half of small ones.
+        case .sqlite: BatchLimits(events: 10_000, bytes: 16 << 20)
+        case .elasticsearch, .syslog: BatchLimits()
         }
     }
 }

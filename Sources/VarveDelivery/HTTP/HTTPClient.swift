@@ -1,5 +1,3 @@
-internal import Foundation
-internal import FoundationNetworking
 package import VarvePlatform
 
 /// A server's answer, whatever its status.
@@ -20,150 +18,117 @@ package struct HTTPFailure: Error, Equatable, Sendable, CustomStringConvertible 
     package var description: String { text }
 }
 
-/// Sends requests and waits for their answers, each within a time and a size.
+/// Sends requests over HTTP/1.1 and waits for their answers, each within a time and a size.
 ///
-/// Redirects are not followed: an event must not go where nobody configured it. Certificates are
-/// checked against the system's authorities.
+/// Connections are kept and used again, as many as requests are under way at once. Redirects are
+/// not followed: an event must not go where nobody configured it. Certificates are checked against
+/// the system's authorities.
 package final class HTTPClient: Sendable {
-    private let session: URLSession
-    private let exchanges: HTTPExchanges
-    private let timeoutMilliseconds: Int
-    private let headers: [String: String]
+    /// A connection and the thread that its calls block.
+    private final class Worker: Sendable {
+        let origin: HTTPTarget.Origin
+        private let work = BlockingWork("http")
+        private let connection: Confined<HTTPConnection>
 
-    /// - Parameter headers: go with every request.
+        init(_ origin: HTTPTarget.Origin, tls: TLSContext?) {
+            self.origin = origin
+            connection = Confined(HTTPConnection(origin, tls: tls))
+        }
+
+        /// The answer, and whether the connection is good for another request.
+        func run(
+            _ exchange: HTTPExchange
+        ) async -> (result: Result<HTTPAnswer, HTTPFailure>, isOpen: Bool) {
+            await work.run { [connection] in
+                let result: Result<HTTPAnswer, HTTPFailure>
+                do throws(HTTPFailure) {
+                    result = .success(try connection.value.run(exchange))
+                } catch { result = .failure(error) }
+                return (result, connection.value.isOpen)
+            }
+        }
+    }
+
+    private struct State {
+        var idle: [Worker] = []
+        /// Made with the first connection that needs it.
+        var identity: TLSIdentity?
+        var isClosed = false
+    }
+
+    private let timeoutMilliseconds: Int
+    /// The header lines that go with every request.
+    private let headers: ByteSlice
+    private let state = Lock(State())
+
+    /// - Parameter headers: go with every request; their values hold no line ends.
     package init(timeoutMilliseconds: Int, headers: [String: String]) {
-        let settings = URLSessionConfiguration.ephemeral
-        settings.timeoutIntervalForRequest = Double(timeoutMilliseconds) / 1000
-        settings.httpShouldSetCookies = false
-        settings.httpCookieAcceptPolicy = .never
-        settings.urlCache = nil
-        settings.httpMaximumConnectionsPerHost = 16
-        exchanges = HTTPExchanges()
-        session = URLSession(configuration: settings, delegate: exchanges, delegateQueue: nil)
         self.timeoutMilliseconds = timeoutMilliseconds
-        self.headers = headers
+        var lines = ""
+        for (name, value) in headers.sorted(by: { $0.key < $1.key }) {
+            precondition(!value.utf8.contains { $0 < 0x20 }, "a line end in the header \(name)")
+            lines += "\(name): \(value)\r\n"
+        }
+        self.headers = ByteSlice(lines)
     }
 
     /// Posts `body` to `url` and returns the answer.
     /// - Throws: when no whole answer came in time, or it was longer than `answerBytesMax`.
     package func post(
-        _ url: String, _ body: ByteSlice, headers: [String: String],
-        answerBytesMax: Int = 64 << 20
+        _ url: String, _ body: ByteSlice, answerBytesMax: Int = 64 << 20
     ) async throws(HTTPFailure) -> HTTPAnswer {
-        guard let target = URL(string: url) else { throw HTTPFailure(text: "'\(url)' is no URL") }
-        var request = URLRequest(url: target)
-        request.httpMethod = "POST"
-        request.httpBody = body.withUnsafeBytes { Data($0) }
-        for (name, value) in self.headers { request.setValue(value, forHTTPHeaderField: name) }
-        for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
-        let task = session.dataTask(with: request)
-        // URLSession's own timeout starts anew with each byte; this one is for the whole exchange.
-        let deadline = DispatchWorkItem { task.cancel() }
-        DispatchQueue.global().asyncAfter(
-            deadline: .now() + .milliseconds(timeoutMilliseconds), execute: deadline)
-        defer { deadline.cancel() }
-        let result: Result<HTTPAnswer, HTTPFailure> = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                exchanges.begin(task.taskIdentifier, answerBytesMax) {
-                    continuation.resume(returning: $0)
-                }
-                task.resume()
-            }
+        guard let target = HTTPTarget(url) else { throw HTTPFailure(text: "'\(url)' is no URL") }
+        let exchange = HTTPExchange(
+            head: head(target, bodyBytes: body.count), body: body, answerBytesMax: answerBytesMax,
+            deadline: SystemClock().monotonicMilliseconds() + Int64(timeoutMilliseconds))
+        let worker = try worker(for: target.origin)
+        let (result, isOpen) = await withTaskCancellationHandler {
+            await worker.run(exchange)
         } onCancel: {
-            task.cancel()
+            exchange.cancel()
         }
+        if isOpen { state.withLock { if !$0.isClosed { $0.idle.append(worker) } } }
         return try result.get()
     }
 
     /// Lets requests under way finish and takes no more.
-    package func close() { session.finishTasksAndInvalidate() }
-}
-
-/// The answers that are coming in, by the number of their task.
-private final class HTTPExchanges: NSObject, URLSessionDataDelegate, Sendable {
-    private struct Exchange {
-        var status = 0
-        var body = Data()
-        let bytesMax: Int
-        var isTooLarge = false
-        let completion: @Sendable (Result<HTTPAnswer, HTTPFailure>) -> Void
+    package func close() {
+        state.withLock { state in
+            state.isClosed = true
+            state.idle = []
+        }
     }
 
-    private let exchanges = Lock<[Int: Exchange]>([:])
-    /// Tasks that were cancelled so early that they ended before `begin`.
-    private let ended = Lock<Set<Int>>([])
-
-    func begin(
-        _ task: Int, _ bytesMax: Int,
-        _ completion: @escaping @Sendable (Result<HTTPAnswer, HTTPFailure>) -> Void
-    ) {
-        exchanges.withLock { $0[task] = Exchange(bytesMax: bytesMax, completion: completion) }
-        guard ended.withLock({ $0.remove(task) }) != nil,
-            exchanges.withLock({ $0.removeValue(forKey: task) }) != nil
-        else { return }
-        completion(.failure(HTTPFailure(text: "cancelled")))
+    private func head(_ target: HTTPTarget, bodyBytes: Int) -> ByteSlice {
+        var out = ByteWriter(capacity: 512)
+        out.utf8("POST \(target.path) HTTP/1.1\r\nHost: \(target.host)\r\n")
+        out.utf8("User-Agent: varve\r\nContent-Length: \(bodyBytes)\r\n")
+        out.bytes(headers)
+        out.utf8("\r\n")
+        return out.finish()
     }
 
-    func urlSession(
-        _ session: URLSession, dataTask: URLSessionDataTask, didReceive response: URLResponse,
-        completionHandler: @escaping @Sendable (URLSession.ResponseDisposition) -> Void
-    ) {
-        let status = (response as? HTTPURLResponse)?.statusCode ?? 0
-        exchanges.withLock { $0[dataTask.taskIdentifier]?.status = status }
-        completionHandler(.allow)
-    }
-
-    func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
-        let fits = exchanges.withLock { exchanges in
-            guard var exchange = exchanges.removeValue(forKey: dataTask.taskIdentifier) else {
-                return true
+    /// The connection that was used last, or a new one.
+    private func worker(for origin: HTTPTarget.Origin) throws(HTTPFailure) -> Worker {
+        let idle = try state.withLock { (state) throws(HTTPFailure) -> Worker? in
+            guard !state.isClosed else { throw HTTPFailure(text: "the client is closed") }
+            guard let index = state.idle.lastIndex(where: { $0.origin == origin }) else {
+                return nil
             }
-            exchange.isTooLarge = exchange.body.count + data.count > exchange.bytesMax
-            if !exchange.isTooLarge { exchange.body.append(data) }
-            exchanges[dataTask.taskIdentifier] = exchange
-            return !exchange.isTooLarge
+            return state.idle.remove(at: index)
         }
-        if !fits { dataTask.cancel() }
+        if let idle { return idle }
+        do throws(TLSError) {
+            return Worker(origin, tls: origin.isSecure ? try identity().renewed() : nil)
+        } catch { throw HTTPFailure(text: "\(error)") }
     }
 
-    func urlSession(
-        _ session: URLSession, task: URLSessionTask,
-        willPerformHTTPRedirection response: HTTPURLResponse, newRequest request: URLRequest,
-        completionHandler: @escaping @Sendable (URLRequest?) -> Void
-    ) {
-        exchanges.withLock { $0[task.taskIdentifier]?.status = response.statusCode }
-        completionHandler(nil)
-    }
-
-    func urlSession(
-        _ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?
-    ) {
-        guard
-            let exchange = exchanges.withLock({
-                $0.removeValue(forKey: task.taskIdentifier)
-            })
-        else {
-            _ = ended.withLock { $0.insert(task.taskIdentifier) }
-            return
+    private func identity() throws(TLSError) -> TLSIdentity {
+        try state.withLock { (state) throws(TLSError) in
+            if let identity = state.identity { return identity }
+            let made = try TLSIdentity(TLSSettings(), isServer: false)
+            state.identity = made
+            return made
         }
-        let result: Result<HTTPAnswer, HTTPFailure>
-        if exchange.isTooLarge {
-            result = .failure(
-                HTTPFailure(text: "an answer of more than \(exchange.bytesMax) bytes"))
-        } else if let error {
-            let detail = error as NSError
-            let text =
-                detail.code == NSURLErrorCancelled
-                ? "no answer in time" : detail.localizedDescription
-            result = .failure(HTTPFailure(text: text))
-        } else if exchange.status == 0 {
-            result = .failure(HTTPFailure(text: "an answer that is not HTTP"))
-        } else {
-            result = .success(
-                HTTPAnswer(
-                    status: exchange.status,
-                    body: exchange.body.withUnsafeBytes { ByteSlice(copying: $0) }))
-        }
-        exchange.completion(result)
     }
 }

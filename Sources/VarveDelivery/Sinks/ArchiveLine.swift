@@ -19,10 +19,26 @@ package enum ArchiveLine {
     /// The line with its newline.
     package static func make(_ event: Event) -> ByteSlice {
         var out = ByteWriter(capacity: (event.value?.count ?? 0) + 192)
+        append(event, head(topic: event.topic, partition: event.partition), to: &out)
+        return out.finish()
+    }
+
+    /// What the lines of a partition begin with, up to the offset.
+    static func head(topic: String, partition: Int32) -> ByteSlice {
+        var out = ByteWriter(capacity: 64)
         out.utf8("{\"topic\":")
-        out.jsonString(event.topic)
-        out.utf8(",\"partition\":\(event.partition),\"offset\":\(event.offset)")
-        out.utf8(",\"timestamp\":\(event.timestamp)")
+        out.jsonString(topic)
+        out.utf8(",\"partition\":\(partition),\"offset\":")
+        return out.finish()
+    }
+
+    /// Appends the event's line with its newline.
+    /// - Parameter head: that of the event's topic and partition.
+    static func append(_ event: Event, _ head: ByteSlice, to out: inout ByteWriter) {
+        out.bytes(head)
+        out.decimal(event.offset)
+        out.utf8(",\"timestamp\":")
+        out.decimal(event.timestamp)
         if let key = event.key { out.text(key, named: "key") }
         if !event.headers.isEmpty {
             out.utf8(",\"headers\":[")
@@ -48,16 +64,14 @@ package enum ArchiveLine {
             }
         }
         out.utf8("}\n")
-        return out.finish()
     }
 
     /// Whether `value` is JSON that a reader gets back byte for byte out of a line: nothing around
     /// it, and no line end between its values.
     private static func isEmbeddable(_ value: ByteSlice) -> Bool {
         do throws(JSONError) {
-            let root = try JSONDocument(value).root
-            guard root.raw.count == value.count else { return false }
-            return value.withUnsafeBytes { !$0.hasNewline }
+            let outline = try JSONOutline(value)
+            return outline.isBare && !outline.hasNewline
         } catch {
             return false
         }

@@ -37,19 +37,36 @@ package final class ArchiveSink: Sink {
 
     package func deliver(_ batch: [Event]) async -> [Verdict] {
         await work.run { [self] in
-            var groups: [Day: [Int]] = [:]
-            for (index, event) in batch.enumerated() {
-                let date = Timestamp.date(milliseconds: event.timestamp)
-                groups[Day(topic: event.topic, partition: event.partition, date: date), default: []]
-                    .append(index)
-            }
             var verdicts = [Verdict](repeating: .delivered, count: batch.count)
-            for (day, indices) in groups {
-                let verdict = store(indices.map { batch[$0] }, of: day)
+            for (day, indices) in Self.days(of: batch) {
+                let verdict = store(batch, indices, of: day)
+                if verdict == .delivered { continue }
                 for index in indices { verdicts[index] = verdict }
             }
             return verdicts
         }
+    }
+
+    /// Which events go into the files of which partition and day, by their places in the batch.
+    private static func days(of batch: [Event]) -> [Day: [Int]] {
+        var days: [Day: [Int]] = [:]
+        var start = 0
+        // Neighbours are mostly of one partition and day: a run of them is looked up once.
+        while start < batch.count {
+            let (topic, partition) = (batch[start].topic, batch[start].partition)
+            let number = Timestamp.dayNumber(milliseconds: batch[start].timestamp)
+            var end = start + 1
+            while end < batch.count, batch[end].partition == partition,
+                Timestamp.dayNumber(milliseconds: batch[end].timestamp) == number,
+                batch[end].topic == topic
+            {
+                end += 1
+            }
+            let date = Timestamp.date(milliseconds: batch[start].timestamp)
+            days[Day(topic: topic, partition: partition, date: date), default: []] += start..<end
+            start = end
+        }
+        return days
     }
 
     package func assigned(topic: String, partition: Int32) async {
@@ -58,12 +75,12 @@ package final class ArchiveSink: Sink {
         }
     }
 
-    private func store(_ events: [Event], of day: Day) -> Verdict {
+    private func store(_ batch: [Event], _ indices: [Int], of day: Day) -> Verdict {
         guard WorkerConfiguration.isTopicName(day.topic) else {
             return .deadLetter("'\(day.topic)' cannot be a directory")
         }
         do throws(ArchiveError) {
-            try write(events.sorted { $0.offset < $1.offset }, of: day)
+            try write(batch, indices, of: day)
             return .delivered
         } catch {
             // What is known may be wrong now: look again at the next try.
@@ -75,48 +92,75 @@ package final class ArchiveSink: Sink {
 
     private func path(of day: Day) -> String { "\(directory)/\(day.topic)/date=\(day.date)" }
 
-    private func write(_ events: [Event], of day: Day) throws(ArchiveError) {
+    private func write(
+        _ batch: [Event], _ indices: [Int], of day: Day
+    ) throws(ArchiveError) {
         let path = path(of: day)
         let existing = try files(of: day)
-        var lines: [Int64: ByteSlice] = [:]
-        for event in events { lines[event.offset] = ArchiveLine.make(event) }
+        var fresh = Self.inOrder(indices, of: batch)
+        let range = batch[fresh[0]].offset...batch[fresh[fresh.count - 1]].offset
 
         // Offsets that some file holds are done; their lines are kept for a file to be replaced.
         var stored: [ArchiveFile: [(offset: Int64, line: ByteSlice)]] = [:]
-        let range = events[0].offset...events[events.count - 1].offset
+        var done: Set<Int64> = []
         for file in existing where file.overlaps(range) {
             guard let found = try read(file, in: path, day) else { continue }
             stored[file] = found
-            for (offset, _) in found { lines[offset] = nil }
+            done.formUnion(found.lazy.map(\.offset))
         }
-        guard let first = lines.keys.min(), let last = lines.keys.max() else { return }
+        if !done.isEmpty { fresh.removeAll { done.contains(batch[$0].offset) } }
+        guard let first = fresh.first, let last = fresh.last else { return }
 
         let file = ArchiveFile(
-            topic: day.topic, partition: day.partition, first: first, last: last)
-        for (offset, line) in stored[file] ?? [] { lines[offset] = line }
-        var text = ByteWriter(capacity: lines.values.reduce(0) { $0 + $1.count })
-        for offset in lines.keys.sorted() { text.bytes(lines[offset]!) }
-        let frame: ByteSlice
-        do throws(RecordError) {
-            frame = try CompressionCodec.lz4.compress(text.finish())
-        } catch { throw .compression("\(error)") }
-        do throws(SystemError) {
-            try publish(frame, as: file, in: path)
-        } catch { throw .disk(error) }
+            topic: day.topic, partition: day.partition, first: batch[first].offset,
+            last: batch[last].offset)
+        let kept = (stored[file] ?? []).sorted { $0.offset < $1.offset }
+        try publish(file, in: path) { (frame) throws(ArchiveError) in
+            let head = ArchiveLine.head(topic: day.topic, partition: day.partition)
+            var next = kept[...]
+            for index in fresh {
+                while let line = next.first, line.offset < batch[index].offset {
+                    try frame.append { $0.bytes(line.line) }
+                    next.removeFirst()
+                }
+                try frame.append { ArchiveLine.append(batch[index], head, to: &$0) }
+            }
+            for line in next { try frame.append { $0.bytes(line.line) } }
+        }
         known.withLock { _ = $0[day]?.insert(file) }
     }
 
+    /// The places in the order of their events' offsets, each offset once. The last event of an
+    /// offset counts.
+    private static func inOrder(_ indices: [Int], of batch: [Event]) -> [Int] {
+        let grows = zip(indices, indices.dropFirst()).allSatisfy {
+            batch[$0].offset < batch[$1].offset
+        }
+        if grows { return indices }
+        var last: [Int64: Int] = [:]
+        for index in indices { last[batch[index].offset] = index }
+        return last.sorted { $0.key < $1.key }.map(\.value)
+    }
+
     private func publish(
-        _ bytes: ByteSlice, as file: ArchiveFile, in path: String
-    ) throws(SystemError) {
+        _ file: ArchiveFile, in path: String,
+        _ lines: (inout ArchiveFrame) throws(ArchiveError) -> Void
+    ) throws(ArchiveError) {
         let aside = "\(path)/\(file.asideName)"
-        // A fresh file at every try: what a failed write or sync left behind is not trusted.
-        if try disk.entry(aside) != nil { try disk.remove(aside) }
-        let target = try disk.open(aside, .createNew)
-        try bytes.withUnsafeBytes { (raw) throws(SystemError) in try target.write(raw, at: 0) }
-        try target.syncData()
-        try disk.rename(aside, to: "\(path)/\(file.name)")
-        try disk.syncDirectory(path)
+        let target: any DiskFile
+        do throws(SystemError) {
+            // A fresh file at every try: what a failed write or sync left behind is not trusted.
+            if try disk.entry(aside) != nil { try disk.remove(aside) }
+            target = try disk.open(aside, .createNew)
+        } catch { throw .disk(error) }
+        var frame = try ArchiveFrame(target)
+        try lines(&frame)
+        try frame.finish()
+        do throws(SystemError) {
+            try target.syncData()
+            try disk.rename(aside, to: "\(path)/\(file.name)")
+            try disk.syncDirectory(path)
+        } catch { throw .disk(error) }
     }
 
     /// The files of a partition's day. The first look makes the day's directory, makes durable

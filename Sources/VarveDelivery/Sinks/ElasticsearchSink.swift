@@ -34,13 +34,15 @@ package final class ElasticsearchSink: Sink {
     }
 
     package func deliver(_ batch: [Event]) async -> [Verdict] {
-        let lines = batch.map { BulkLine.make($0, index) }
+        let (text, ends) = BulkLines(batch, index).finish()
         var verdicts = [Verdict](repeating: .retry("not sent"), count: batch.count)
         // Ranges still to be sent; one that the server calls too large comes back in halves.
         var ranges = [0..<batch.count]
         while let range = ranges.popLast() {
             guard !range.isEmpty else { continue }
-            switch await send(lines[range]) {
+            let start = range.lowerBound == 0 ? 0 : ends[range.lowerBound - 1]
+            let lines = text[start..<ends[range.upperBound - 1]]
+            switch await send(lines, count: range.count) {
             case .items(let items):
                 for (index, item) in zip(range, items) { verdicts[index] = item }
             case .all(let verdict):
@@ -74,10 +76,8 @@ package final class ElasticsearchSink: Sink {
         case split(Reason)
     }
 
-    private func send(_ lines: ArraySlice<ByteSlice>) async -> Outcome {
-        var writer = ByteWriter(capacity: lines.reduce(0) { $0 + $1.count })
-        for line in lines { writer.bytes(line) }
-        var body = writer.finish()
+    private func send(_ lines: ByteSlice, count: Int) async -> Outcome {
+        var body = lines
         if configuration.gzip {
             do {
                 body = try GzipBody.compress(body)
@@ -88,7 +88,7 @@ package final class ElasticsearchSink: Sink {
         let host = hosts.next()
         let answer: HTTPAnswer
         do throws(HTTPFailure) {
-            answer = try await client.post(host + path, body, headers: [:])
+            answer = try await client.post(host + path, body)
         } catch {
             hosts.failed(host)
             return .all(.retry("\(host): \(error)"))
@@ -98,7 +98,7 @@ package final class ElasticsearchSink: Sink {
         } else {
             hosts.succeeded(host)
         }
-        return Self.outcome(answer, host: host, count: lines.count)
+        return Self.outcome(answer, host: host, count: count)
     }
 
     private static func outcome(_ answer: HTTPAnswer, host: String, count: Int) -> Outcome {

@@ -93,14 +93,16 @@
                 sqlite3_reset(statement)
                 sqlite3_clear_bindings(statement)
             }
-            for (index, value) in values.enumerated() {
-                try bind(statement, Int32(index + 1), value)
-            }
-            while true {
-                let code = sqlite3_step(statement)
-                if code == SQLITE_DONE { return }
-                guard code == SQLITE_ROW else { throw failure(code) }
-                guard body(Row(statement: statement)) else { return }
+            try withExtendedLifetime(values) { () throws(SQLiteError) in
+                for (index, value) in values.enumerated() {
+                    try bind(statement, Int32(index + 1), value)
+                }
+                while true {
+                    let code = sqlite3_step(statement)
+                    if code == SQLITE_DONE { return }
+                    guard code == SQLITE_ROW else { throw failure(code) }
+                    guard body(Row(statement: statement)) else { return }
+                }
             }
         }
 
@@ -120,8 +122,8 @@
         private func bind(
             _ statement: OpaquePointer, _ index: Int32, _ value: Value
         ) throws(SQLiteError) {
-            // SQLite copies the bytes (SQLITE_TRANSIENT), so they need not outlive the call.
-            let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+            // SQLite reads the bytes where they are (SQLITE_STATIC, a null destructor): `query`
+            // keeps them until the bindings are cleared, and a slice's memory never moves.
             let code =
                 switch value {
                 case .null: sqlite3_bind_null(statement, index)
@@ -131,13 +133,13 @@
                         sqlite3_bind_text64(
                             statement, index,
                             $0.baseAddress?.assumingMemoryBound(to: CChar.self) ?? Self.empty,
-                            UInt64($0.count), transient, UInt8(SQLITE_UTF8))
+                            UInt64($0.count), nil, UInt8(SQLITE_UTF8))
                     }
                 case .blob(let bytes):
                     bytes.withUnsafeBytes {
                         sqlite3_bind_blob64(
                             statement, index, $0.baseAddress ?? UnsafeRawPointer(Self.empty),
-                            UInt64($0.count), transient)
+                            UInt64($0.count), nil)
                     }
                 }
             try check(code)

@@ -35,8 +35,12 @@
             if let database = database.value { return database }
             try SearchIndex.makeDirectory(of: path)
             let new = try SQLiteDatabase(path: path, readOnly: false)
+            // The page size counts for a new file only, and only before the journal mode.
+            try new.run("PRAGMA page_size=\(SearchIndex.pageBytes);")
             try new.run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
+            try new.run("PRAGMA cache_size=-\(SearchIndex.cacheKibibytes);")
             try new.run(SearchIndex.schema)
+            try SearchIndex.configure(new)
             database.value = new
             return new
         }

@@ -8,34 +8,11 @@ package enum SearchText {
     package static func text(of value: ByteSlice?) -> ByteSlice {
         guard let value else { return ByteSlice() }
         do throws(JSONError) {
-            let root = try JSONDocument(value).root
             var out = ByteWriter(capacity: value.count)
-            append(root, to: &out)
+            try out.jsonScalars(of: value)
             return out.finish()
         } catch {
             return value.isUTF8 ? value : ByteSlice(value.string)
-        }
-    }
-
-    private static func append(_ value: JSONValue, to out: inout ByteWriter) {
-        switch value.kind {
-        case .object:
-            value.forEachMember { _, member in
-                append(member, to: &out)
-                return true
-            }
-        case .array:
-            value.forEachElement { element in
-                append(element, to: &out)
-                return true
-            }
-        case .string:
-            if let text = value.stringBytes { out.bytes(text) }
-            out.uint8(0x0A)
-        case .number:
-            out.bytes(value.raw)
-            out.uint8(0x0A)
-        case .bool, .null: break
         }
     }
 

@@ -83,7 +83,7 @@ package final class SplunkSink: Sink {
         }
         let host = hosts.next()
         do throws(HTTPFailure) {
-            let answer = try await client.post(host + Self.path, body, headers: [:])
+            let answer = try await client.post(host + Self.path, body)
             if answer.status >= 500 { hosts.failed(host) } else { hosts.succeeded(host) }
             return SplunkAnswer(answer, host: host)
         } catch {

@@ -45,6 +45,9 @@ package struct TransformPipeline: Sendable {
 
     package init(_ steps: [any Transform]) { self.steps = steps }
 
+    /// Every event goes through as it is.
+    package var isEmpty: Bool { steps.isEmpty }
+
     /// The event as the sink gets it; nil when it is dropped by configuration. Without transforms
     /// its bytes stay as they are.
     package func apply(_ event: Event) throws(TransformError) -> Event? {

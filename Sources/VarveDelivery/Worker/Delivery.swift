@@ -48,50 +48,72 @@ final class Delivery: Sendable {
         }
     }
 
-    /// An event of a batch under way: as it was read, and as the sink gets it.
-    private struct Item {
-        let pending: PendingEvent
-        let event: Event
+    /// The events under way, as they were read and, at the same places, as the sink gets them.
+    private struct Load {
+        private(set) var pending: [PendingEvent] = []
+        private(set) var events: [Event] = []
+
+        var isEmpty: Bool { pending.isEmpty }
+        var count: Int { pending.count }
+
+        init() {}
+
+        /// Events that go to the sink as they are.
+        init(_ batch: [PendingEvent]) {
+            pending = batch
+            events = batch.map(\.event)
+        }
+
+        mutating func append(_ pending: PendingEvent, as event: Event) {
+            self.pending.append(pending)
+            events.append(event)
+        }
+
+        /// Keeps the events at these places.
+        mutating func keep(_ places: [Int]) {
+            pending = places.map { pending[$0] }
+            events = places.map { events[$0] }
+        }
     }
 
     private func deliver(_ batch: [PendingEvent], lane: Int) async {
-        var items = await transform(batch, lane)
+        var load = await transform(batch, lane)
         var backoff = Backoff(configuration.retry)
         var attempts = 0
         while true {
-            items = abandonLost(items)
-            if items.isEmpty { break }
+            abandonLost(&load)
+            if load.isEmpty { break }
             attempts += 1
-            let verdicts = await sink.deliver(items.map(\.event))
-            let trouble = await settle(&items, verdicts, attempts, lane)
+            let verdicts = await sink.deliver(load.events)
+            let trouble = await settle(&load, verdicts, attempts, lane)
             guard let trouble else {
                 tally.recovered(lane: lane)?.log(logger, sink: configuration.sink.type)
                 break
             }
             let wait = trouble.isPause ? backoff.paused() : backoff.next()
             if tally.troubled(
-                lane: lane, trouble, now: clock.monotonicMilliseconds(), waiting: items.count)
+                lane: lane, trouble, now: clock.monotonicMilliseconds(), waiting: load.count)
             {
                 trouble.log(
-                    logger, sink: configuration.sink.type, waiting: items.count,
+                    logger, sink: configuration.sink.type, waiting: load.count,
                     nextTryMilliseconds: wait)
             }
-            await pause(wait, while: items.map(\.pending))
+            await pause(wait, while: load.pending)
         }
         // A lane that gave its events away is not in trouble any more.
         _ = tally.recovered(lane: lane)
     }
 
     /// Runs the transforms; what they drop or cannot take is settled here.
-    private func transform(_ batch: [PendingEvent], _ lane: Int) async -> [Item] {
-        var items: [Item] = []
-        items.reserveCapacity(batch.count)
+    private func transform(_ batch: [PendingEvent], _ lane: Int) async -> Load {
+        if transforms.isEmpty { return Load(batch) }
+        var load = Load()
         var dropped: [PendingEvent] = []
         var refused: [(PendingEvent, DeadLetter)] = []
         for pending in batch {
             do throws(TransformError) {
                 if let event = try transforms.apply(pending.event) {
-                    items.append(Item(pending: pending, event: event))
+                    load.append(pending, as: event)
                 } else {
                     dropped.append(pending)
                 }
@@ -104,62 +126,61 @@ final class Delivery: Sendable {
         tally.dropped(dropped.count)
         queue.end(dropped, .finished)
         await bury(refused, lane)
-        return items
+        return load
     }
 
     /// Gives events back whose partition went away, or all of them when the worker stops.
-    private func abandonLost(_ items: [Item]) -> [Item] {
-        let abandoned = queue.abandoned(of: items.map(\.pending))
-        if abandoned.isEmpty { return items }
-        var kept: [Item] = []
-        var lost: [PendingEvent] = []
-        for (index, item) in items.enumerated() {
-            if abandoned.contains(index) { lost.append(item.pending) } else { kept.append(item) }
-        }
-        queue.end(lost, .abandoned)
-        return kept
+    private func abandonLost(_ load: inout Load) {
+        let abandoned = queue.abandoned(of: load.pending)
+        if abandoned.isEmpty { return }
+        queue.end(abandoned.map { load.pending[$0] }, .abandoned)
+        load.keep(load.pending.indices.filter { !abandoned.contains($0) })
     }
 
-    /// Ends the way of the events with a verdict; the others stay in `items`.
+    /// Ends the way of the events with a verdict; the others stay in `load`.
     /// - Returns: why there are others; nil when there are none.
     private func settle(
-        _ items: inout [Item], _ verdicts: [Verdict], _ attempts: Int, _ lane: Int
+        _ load: inout Load, _ verdicts: [Verdict], _ attempts: Int, _ lane: Int
     ) async -> Trouble? {
-        var delivered: [PendingEvent] = []
+        var delivered: [Int] = []
         var deliveredBytes = 0
         var refused: [(PendingEvent, DeadLetter)] = []
-        var waiting: [Item] = []
+        var waiting: [Int] = []
         var trouble: Trouble?
         let attemptsMax = configuration.retry.attempts
-        for (index, item) in items.enumerated() {
+        delivered.reserveCapacity(load.count)
+        for index in load.pending.indices {
             // A sink that answers for fewer events than it was given said nothing on the rest.
             let verdict = index < verdicts.count ? verdicts[index] : .retry("no verdict")
             switch verdict {
             case .delivered:
-                delivered.append(item.pending)
-                deliveredBytes += item.event.value?.count ?? 0
+                delivered.append(index)
+                deliveredBytes += load.events[index].value?.count ?? 0
             case .deadLetter(let reason):
-                refused.append(
-                    (item.pending, DeadLetter(stage: .put, reason: reason, attempts: attempts)))
+                let letter = DeadLetter(stage: .put, reason: reason, attempts: attempts)
+                refused.append((load.pending[index], letter))
             case .retry(let reason) where attemptsMax > 0 && attempts >= attemptsMax:
                 let gaveUp = Reason(
                     "gave up after \(attempts) attempts: \(reason.text)",
                     httpStatus: reason.httpStatus)
-                refused.append(
-                    (item.pending, DeadLetter(stage: .put, reason: gaveUp, attempts: attempts)))
+                let letter = DeadLetter(stage: .put, reason: gaveUp, attempts: attempts)
+                refused.append((load.pending[index], letter))
             case .retry(let reason):
-                waiting.append(item)
+                waiting.append(index)
                 if trouble == nil { trouble = Trouble(reason: reason, isPause: false) }
             case .pause(let reason):
-                waiting.append(item)
+                waiting.append(index)
                 if trouble?.isPause != true { trouble = Trouble(reason: reason, isPause: true) }
             }
         }
         tally.delivered(delivered.count, bytes: deliveredBytes)
         tally.retried(waiting.count)
-        queue.end(delivered, .finished)
+        // Nearly always all of them: then the list is handed on as it is.
+        queue.end(
+            delivered.count == load.count ? load.pending : delivered.map { load.pending[$0] },
+            .finished)
         await bury(refused, lane)
-        items = waiting
+        load.keep(waiting)
         return trouble
     }
 

@@ -113,7 +113,8 @@ final class DeliveryQueue: Sendable {
             owned = Owned(generation: state.generation)
         }
         owned.highWatermark = fetched.highWatermark
-        for (index, record) in fetched.records.enumerated() {
+        for index in fetched.records.indices {
+            let record = fetched.records[index]
             // Offsets grow within what is fetched; a broker that breaks this is not believed.
             guard record.offset >= owned.progress.end ?? record.offset else { continue }
             let event = Event(
@@ -189,14 +190,16 @@ final class DeliveryQueue: Sendable {
                 || age >= limits.batch.ageMilliseconds || state.bytes >= limits.inFlightBytes
             guard isReady else { return .wait(milliseconds: limits.batch.ageMilliseconds - age) }
             var batch: [PendingEvent] = []
+            batch.reserveCapacity(min(limits.batch.events, state.lanes[lane].events.count))
             var bytes = 0
-            while let next = state.lanes[lane].events.first, batch.count < limits.batch.events,
-                batch.isEmpty || bytes + next.byteCount <= limits.batch.bytes
-            {
-                state.lanes[lane].events.removeFirst()
-                bytes += next.byteCount
-                batch.append(next)
-                state.owned[next.partition]?.underWay += 1
+            while !state.lanes[lane].events.isEmpty, batch.count < limits.batch.events {
+                let count = state.lanes[lane].events[0].byteCount
+                guard batch.isEmpty || bytes + count <= limits.batch.bytes else { break }
+                bytes += count
+                batch.append(state.lanes[lane].events.removeFirst())
+            }
+            Self.forEachRun(batch) { partition, run in
+                state.owned[partition]?.underWay += run.count
             }
             state.lanes[lane].bytes -= bytes
             return .batch(batch)
@@ -208,19 +211,35 @@ final class DeliveryQueue: Sendable {
     func abandoned(of events: [PendingEvent]) -> Set<Int> {
         state.withLock { state in
             var result: Set<Int> = []
-            // Neighbours are mostly of one partition: it is looked up once for a run of them.
-            var last: (partition: TopicPartition, generation: Int?)?
-            for (index, event) in events.enumerated() {
-                if last?.partition.partition != event.event.partition
-                    || last?.partition.topic != event.event.topic
-                {
-                    let owned = state.owned[event.partition]
-                    let isKept = !state.isStopping && owned?.isRevoked == false
-                    last = (event.partition, isKept ? owned?.generation : nil)
+            Self.forEachRun(events) { partition, run in
+                let owned = state.owned[partition]
+                let isKept = !state.isStopping && owned?.isRevoked == false
+                let generation = isKept ? owned?.generation : nil
+                for index in run where events[index].generation != generation {
+                    result.insert(index)
                 }
-                if last?.generation != event.generation { result.insert(index) }
             }
             return result
+        }
+    }
+
+    /// Neighbours are mostly of one partition: gives `body` each run of them, so that the partition
+    /// is looked up once for all.
+    private static func forEachRun(
+        _ events: [PendingEvent], _ body: (TopicPartition, Range<Int>) -> Void
+    ) {
+        var start = 0
+        while start < events.count {
+            let partition = events[start].partition
+            var end = start + 1
+            while end < events.count,
+                events[end].event.partition == partition.partition,
+                events[end].event.topic == partition.topic
+            {
+                end += 1
+            }
+            body(partition, start..<end)
+            start = end
         }
     }
 
@@ -228,24 +247,19 @@ final class DeliveryQueue: Sendable {
     func end(_ events: [PendingEvent], _ outcome: Outcome) {
         guard !events.isEmpty else { return }
         state.withLock { state in
-            // Neighbours are mostly of one partition: it is taken out for a run of them, so that
-            // its lists are changed in place and not copied.
-            var current: (partition: TopicPartition, owned: Owned)?
-            for event in events {
-                state.bytes -= event.byteCount
-                state.events -= 1
-                if current?.partition.partition != event.event.partition
-                    || current?.partition.topic != event.event.topic
-                {
-                    if let current { state.owned[current.partition] = current.owned }
-                    let partition = event.partition
-                    current = state.owned.removeValue(forKey: partition).map { (partition, $0) }
+            Self.forEachRun(events) { partition, run in
+                state.events -= run.count
+                for index in run { state.bytes -= events[index].byteCount }
+                // Taken out and put back, so that its lists are changed in place and not copied.
+                guard var owned = state.owned.removeValue(forKey: partition) else { return }
+                for index in run where events[index].generation == owned.generation {
+                    owned.underWay -= 1
+                    if outcome == .finished {
+                        owned.progress.finish(events[index].event.offset)
+                    }
                 }
-                guard current?.owned.generation == event.generation else { continue }
-                current?.owned.underWay -= 1
-                if outcome == .finished { current?.owned.progress.finish(event.event.offset) }
+                state.owned[partition] = owned
             }
-            if let current { state.owned[current.partition] = current.owned }
         }
         changed.notify()
     }

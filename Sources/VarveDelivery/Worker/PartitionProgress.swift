@@ -44,8 +44,9 @@ struct PartitionProgress: Sendable {
     /// - Returns: false when it had one already or never began.
     @discardableResult
     mutating func finish(_ offset: Int64) -> Bool {
+        // Events mostly finish in the order they began: the first one is the one.
         var low = 0
-        var high = entries.count
+        var high = entries.first?.offset == offset ? 0 : entries.count
         while low < high {
             let middle = (low + high) / 2
             if entries[middle].offset < offset { low = middle + 1 } else { high = middle }
@@ -79,15 +80,16 @@ struct FIFO<Element: Sendable>: Sendable {
 
     mutating func append(_ element: Element) { elements.append(element) }
 
-    mutating func removeFirst() {
-        precondition(!isEmpty)
+    @discardableResult
+    mutating func removeFirst() -> Element {
         // The element goes at once, its memory with it; its place when half of them are empty.
-        elements[head] = nil
+        guard !isEmpty, let first = elements[head].take() else { preconditionFailure("empty") }
         head += 1
         if head > 64 && head * 2 > elements.count {
             elements.removeFirst(head)
             head = 0
         }
+        return first
     }
 
     /// Takes out the elements for which `condition` holds, in order.

@@ -58,8 +58,9 @@ package struct JSONDocument: Sendable {
         guard bytes.count <= Int(Int32.max) else { throw .tooLong(count: bytes.count) }
         self.bytes = bytes
         tokens = try bytes.withUnsafeBytes { (raw) throws(JSONError) in
-            var parser = JSONParser(raw)
-            return try parser.parse()
+            var parser = JSONParser(raw, JSONTokens(textBytes: raw.count))
+            try parser.parse()
+            return parser.places.tokens
         }
     }
 
@@ -78,4 +79,36 @@ struct JSONToken {
     var end: Int32
     /// The token after this value and all inside it.
     var next: Int32
+}
+
+/// Keeps the places of all values.
+private struct JSONTokens: JSONPlaces {
+    private(set) var tokens: [JSONToken] = []
+    /// The tokens of the containers that are open, outermost first.
+    private var containers: [Int] = []
+
+    init(textBytes: Int) { tokens.reserveCapacity(min(textBytes / 12 + 4, 4096)) }
+
+    mutating func open(_ kind: JSONKind, at start: Int) {
+        containers.append(tokens.count)
+        tokens.append(
+            JSONToken(kind: kind, isEscaped: false, start: Int32(start), end: 0, next: 0))
+    }
+
+    mutating func close(at end: Int) {
+        let index = containers.removeLast()
+        tokens[index].end = Int32(end)
+        tokens[index].next = Int32(tokens.count)
+    }
+
+    mutating func name(_ range: Range<Int>, isEscaped: Bool) {
+        scalar(.string, range, isEscaped: isEscaped)
+    }
+
+    mutating func scalar(_ kind: JSONKind, _ range: Range<Int>, isEscaped: Bool) {
+        tokens.append(
+            JSONToken(
+                kind: kind, isEscaped: isEscaped, start: Int32(range.lowerBound),
+                end: Int32(range.upperBound), next: Int32(tokens.count + 1)))
+    }
 }

@@ -1,5 +1,31 @@
+internal import CVarvePlatform
+
 /// Strings between their JSON form and their characters.
 package enum JSONEscapes {
+    /// How many bytes from the first on, inside a JSON string, are good without another look:
+    /// ASCII and escapes of one letter. Sixty-four at a time where the processor can.
+    /// - Parameter isEscaped: becomes 1 where an escape is among them.
+    @inline(__always)
+    static func plainCount(_ text: UnsafeRawBufferPointer, isEscaped: inout Int32) -> Int {
+        guard let base = text.baseAddress else { return 0 }
+        return varve_json_plain(base, text.count, &isEscaped)
+    }
+
+    /// The same without such instructions: the oracle in tests.
+    package static func plainCounts(
+        _ text: ByteSlice
+    ) -> (fast: Int, portable: Int, fastEscaped: Bool, portableEscaped: Bool) {
+        text.withUnsafeBytes { bytes in
+            var fast: Int32 = 0
+            var portable: Int32 = 0
+            let count = plainCount(bytes, isEscaped: &fast)
+            let other = bytes.baseAddress.map {
+                varve_json_plain_portable($0, bytes.count, &portable)
+            }
+            return (count, other ?? 0, fast != 0, portable != 0)
+        }
+    }
+
     /// The value of a hexadecimal digit; nil for any other byte.
     package static func hexDigit(_ byte: UInt8) -> UInt32? {
         switch byte {
@@ -13,34 +39,37 @@ package enum JSONEscapes {
     /// The UTF-8 that `text`, the inside of a checked JSON string, stands for. Lone surrogates
     /// become U+FFFD; an escape that is none stays as it is.
     package static func unescaped(_ text: ByteSlice) -> ByteSlice {
-        text.withUnsafeBytes { bytes in
-            var out = ByteWriter(capacity: bytes.count)
-            var clean = 0
-            var position = 0
-            while position < bytes.count {
-                guard bytes[position] == UInt8(ascii: "\\"), position + 1 < bytes.count else {
-                    position += 1
-                    continue
-                }
-                out.bytes(UnsafeRawBufferPointer(rebasing: bytes[clean..<position]))
-                switch bytes[position + 1] {
-                case UInt8(ascii: "b"): out.uint8(0x08)
-                case UInt8(ascii: "f"): out.uint8(0x0C)
-                case UInt8(ascii: "n"): out.uint8(0x0A)
-                case UInt8(ascii: "r"): out.uint8(0x0D)
-                case UInt8(ascii: "t"): out.uint8(0x09)
-                case UInt8(ascii: "u"):
-                    position += unicode(bytes, at: position, into: &out)
-                    clean = position
-                    continue
-                default: out.uint8(bytes[position + 1])
-                }
-                position += 2
-                clean = position
+        var out = ByteWriter(capacity: text.count)
+        text.withUnsafeBytes { unescape($0, into: &out) }
+        return out.finish()
+    }
+
+    /// The same, appended to `out`.
+    package static func unescape(_ bytes: UnsafeRawBufferPointer, into out: inout ByteWriter) {
+        var clean = 0
+        var position = 0
+        while position < bytes.count {
+            guard bytes[position] == UInt8(ascii: "\\"), position + 1 < bytes.count else {
+                position += 1
+                continue
             }
-            out.bytes(UnsafeRawBufferPointer(rebasing: bytes[clean..<bytes.count]))
-            return out.finish()
+            out.bytes(UnsafeRawBufferPointer(rebasing: bytes[clean..<position]))
+            switch bytes[position + 1] {
+            case UInt8(ascii: "b"): out.uint8(0x08)
+            case UInt8(ascii: "f"): out.uint8(0x0C)
+            case UInt8(ascii: "n"): out.uint8(0x0A)
+            case UInt8(ascii: "r"): out.uint8(0x0D)
+            case UInt8(ascii: "t"): out.uint8(0x09)
+            case UInt8(ascii: "u"):
+                position += unicode(bytes, at: position, into: &out)
+                clean = position
+                continue
+            default: out.uint8(bytes[position + 1])
+            }
+            position += 2
+            clean = position
         }
+        out.bytes(UnsafeRawBufferPointer(rebasing: bytes[clean..<bytes.count]))
     }
 
     /// Writes the character of the `\uXXXX` at `position`, or of the surrogate pair that starts

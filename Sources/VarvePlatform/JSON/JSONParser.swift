@@ -1,17 +1,32 @@
-/// The one pass over a JSON text: checks every byte and notes where each value lies.
+/// Told by a `JSONParser` where each value lies, in the text's order.
+protocol JSONPlaces {
+    /// An object or array begins; its values follow, then its `close`.
+    mutating func open(_ kind: JSONKind, at start: Int)
+    /// The innermost container ends before `end`.
+    mutating func close(at end: Int)
+    /// A member's name, quotes included; its value follows.
+    mutating func name(_ range: Range<Int>, isEscaped: Bool)
+    /// A value that holds no others.
+    mutating func scalar(_ kind: JSONKind, _ range: Range<Int>, isEscaped: Bool)
+}
+
+/// The one pass over a JSON text: checks every byte and tells where each value lies.
 ///
-/// Every access is guarded by a comparison with the count, and the open containers stand on a
-/// list of our own, so that neither odd bytes nor deep nesting can trap.
-struct JSONParser {
+/// Every access is guarded by a comparison with the count, and of the open containers one bit each
+/// is kept, so that neither odd bytes nor deep nesting can trap.
+struct JSONParser<Places: JSONPlaces> {
     private let bytes: UnsafeRawBufferPointer
     private var position = 0
-    private var tokens: [JSONToken] = []
-    /// The tokens of the containers that are open, outermost first.
-    private var open: [Int] = []
+    private(set) var places: Places
+    /// How many containers are open, and of each whether it is an object, the innermost lowest.
+    private var depth = 0
+    private var objects: UInt128 = 0
+    /// A line ends between two values, or around them.
+    private(set) var hasNewline = false
 
-    init(_ bytes: UnsafeRawBufferPointer) {
+    init(_ bytes: UnsafeRawBufferPointer, _ places: Places) {
         self.bytes = bytes
-        tokens.reserveCapacity(min(bytes.count / 12 + 4, 4096))
+        self.places = places
     }
 
     private enum Expected {
@@ -22,7 +37,7 @@ struct JSONParser {
         case commaOrEnd
     }
 
-    mutating func parse() throws(JSONError) -> [JSONToken] {
+    mutating func parse() throws(JSONError) {
         var expected = Expected.value
         while true {
             skipSpace()
@@ -48,7 +63,9 @@ struct JSONParser {
                 expected = .commaOrEnd
             case .name, .nameOrEnd:
                 guard byte == UInt8(ascii: "\"") else { throw .unexpected(position: position) }
-                try string()
+                let start = position
+                let isEscaped = try string()
+                places.name(start..<position, isEscaped: isEscaped)
                 skipSpace()
                 guard position < bytes.count else { throw .endOfText }
                 guard bytes[position] == UInt8(ascii: ":") else {
@@ -58,7 +75,7 @@ struct JSONParser {
                 expected = .value
                 continue
             case .commaOrEnd:
-                let isObject = tokens[open[open.count - 1]].kind == .object
+                let isObject = objects & 1 == 1
                 if byte == UInt8(ascii: ",") {
                     position += 1
                     expected = isObject ? .name : .value
@@ -70,10 +87,10 @@ struct JSONParser {
                 close()
             }
             // A value has just ended; when it was the outermost one, only space may follow.
-            if open.isEmpty {
+            if depth == 0 {
                 skipSpace()
                 guard position == bytes.count else { throw .unexpected(position: position) }
-                return tokens
+                return
             }
         }
     }
@@ -82,37 +99,36 @@ struct JSONParser {
     private mutating func skipSpace() {
         while position < bytes.count {
             switch bytes[position] {
-            case 0x20, 0x0A, 0x0D, 0x09: position += 1
+            case 0x20, 0x09: position += 1
+            case 0x0A, 0x0D:
+                hasNewline = true
+                position += 1
             default: return
             }
         }
     }
 
     private mutating func begin(_ kind: JSONKind) throws(JSONError) {
-        guard open.count < JSONDocument.depthMax else { throw .tooDeep(position: position) }
-        open.append(tokens.count)
-        tokens.append(
-            JSONToken(kind: kind, isEscaped: false, start: Int32(position), end: 0, next: 0))
+        guard depth < JSONDocument.depthMax else { throw .tooDeep(position: position) }
+        depth += 1
+        objects = objects << 1 | (kind == .object ? 1 : 0)
+        places.open(kind, at: position)
         position += 1
     }
 
     private mutating func close() {
         position += 1
-        let index = open.removeLast()
-        tokens[index].end = Int32(position)
-        tokens[index].next = Int32(tokens.count)
-    }
-
-    private mutating func add(_ kind: JSONKind, from start: Int, isEscaped: Bool = false) {
-        tokens.append(
-            JSONToken(
-                kind: kind, isEscaped: isEscaped, start: Int32(start), end: Int32(position),
-                next: Int32(tokens.count + 1)))
+        depth -= 1
+        objects >>= 1
+        places.close(at: position)
     }
 
     private mutating func scalar(_ byte: UInt8) throws(JSONError) {
         switch byte {
-        case UInt8(ascii: "\""): try string()
+        case UInt8(ascii: "\""):
+            let start = position
+            let isEscaped = try string()
+            places.scalar(.string, start..<position, isEscaped: isEscaped)
         case UInt8(ascii: "t"): try word("true", .bool)
         case UInt8(ascii: "f"): try word("false", .bool)
         case UInt8(ascii: "n"): try word("null", .null)
@@ -129,7 +145,7 @@ struct JSONParser {
             throw .unexpected(position: start + index)
         }
         position += length
-        add(kind, from: start)
+        places.scalar(kind, start..<position, isEscaped: false)
     }
 
     /// RFC 8259 section 6: no leading zeros, no plus, digits on both sides of the point.
@@ -154,7 +170,7 @@ struct JSONParser {
             }
             try digits(start)
         }
-        add(.number, from: start)
+        places.scalar(.number, start..<position, isEscaped: false)
     }
 
     private mutating func digits(_ start: Int) throws(JSONError) {
@@ -166,26 +182,23 @@ struct JSONParser {
     private func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
 
     /// A string with its quotes, `position` at the opening one.
-    private mutating func string() throws(JSONError) {
-        let start = position
-        var isEscaped = false
+    /// - Returns: whether a backslash is in it.
+    private mutating func string() throws(JSONError) -> Bool {
+        var isEscaped: Int32 = 0
         position += 1
         while position < bytes.count {
-            skipPlain()
+            // Nearly all of an event is plain text in strings.
+            position += JSONEscapes.plainCount(
+                UnsafeRawBufferPointer(rebasing: bytes[position...]), isEscaped: &isEscaped)
             guard position < bytes.count else { break }
             let byte = bytes[position]
             if byte == UInt8(ascii: "\"") {
                 position += 1
-                add(.string, from: start, isEscaped: isEscaped)
-                return
+                return isEscaped != 0
             }
             if byte == UInt8(ascii: "\\") {
-                isEscaped = true
+                isEscaped = 1
                 try escape()
-            } else if byte < 0x20 {
-                throw .badString(position: position)
-            } else if byte < 0x80 {
-                position += 1
             } else if let length = UTF8Form.length(bytes, at: position) {
                 position += length
             } else {
@@ -193,35 +206,6 @@ struct JSONParser {
             }
         }
         throw .endOfText
-    }
-
-    /// Passes over plain text eight bytes at a time: nearly all of an event is that, in strings.
-    @inline(__always)
-    private mutating func skipPlain() {
-        var at = position
-        while at + 8 <= bytes.count {
-            let count = Self.plainCount(bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
-            at += count
-            if count < 8 { break }
-        }
-        position = at
-    }
-
-    /// How many of eight bytes, from the first on, are ASCII that stands for itself in a string.
-    ///
-    /// Each byte that is not gets its top bit set: one that has it, one below a space (the
-    /// subtraction borrows), a quote and a backslash (which the exclusive or makes zero). A borrow
-    /// reaches only bytes behind such a one, so the first is right.
-    @inline(__always)
-    private static func plainCount(_ word: UInt64) -> Int {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let tops: UInt64 = 0x8080_8080_8080_8080
-        let word = UInt64(littleEndian: word)
-        let controls = word &- (ones &* 0x20)
-        let quotes = (word ^ (ones &* 0x22)) &- ones
-        let backslashes = (word ^ (ones &* 0x5C)) &- ones
-        let found = (controls | quotes | backslashes | word) & tops
-        return found.trailingZeroBitCount / 8
     }
 
     private mutating func escape() throws(JSONError) {

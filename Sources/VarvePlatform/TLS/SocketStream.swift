@@ -134,9 +134,12 @@ extension Socket {
         for interest: Poller.Interest, timeoutMilliseconds: Int32
     ) throws(TLSError) -> Bool {
         do throws(SystemError) {
-            return interest == .write
-                ? try waitWritable(timeoutMilliseconds: timeoutMilliseconds)
-                : try waitReadable(timeoutMilliseconds: timeoutMilliseconds)
+            switch interest {
+            case .write: return try waitWritable(timeoutMilliseconds: timeoutMilliseconds)
+            case .read: return try waitReadable(timeoutMilliseconds: timeoutMilliseconds)
+            default:
+                return try waitReadableOrWritable(timeoutMilliseconds: timeoutMilliseconds)
+            }
         } catch {
             throw .io(error)
         }

@@ -113,9 +113,12 @@ struct DecompressionOutput {
     private var writer: ByteWriter
     private let bytesMax: Int
 
-    init(compressedBytes: Int, bytesMax: Int) {
+    /// - Parameter expected: what may come out, where the input tells; else 0. It is believed to
+    ///   thirty times the input.
+    init(compressedBytes: Int, expected: Int = 0, bytesMax: Int) {
         self.bytesMax = bytesMax
-        writer = ByteWriter(capacity: min(max(compressedBytes * 4, 1024), bytesMax + 1))
+        let first = max(compressedBytes * 4, min(expected, compressedBytes * 30), 1024)
+        writer = ByteWriter(capacity: min(first, bytesMax) + 1)
     }
 
     /// Gives `body` room; it returns how many bytes it wrote there. One byte more than the bound
@@ -123,7 +126,8 @@ struct DecompressionOutput {
     mutating func append(
         _ body: (UnsafeMutableRawBufferPointer) throws(RecordError) -> Int
     ) throws(RecordError) {
-        let room = min(max(writer.count, 16 << 10), bytesMax + 1 - writer.count)
+        let free = writer.capacity - writer.count
+        let room = min(max(free, 16 << 10), bytesMax + 1 - writer.count)
         try writer.append(upTo: room, body)
         guard writer.count <= bytesMax else { throw .decompressedTooLarge(bytesMax: bytesMax) }
     }

@@ -18,6 +18,8 @@ enum WorkerCommand {
     @Sendable private static func run(_ arguments: Arguments) async throws(CommandError) {
         let name = arguments.operands[0]
         let configuration = try arguments.configuration().worker(name)
+        // Batches of megabytes come and go. At most about so much is in use at once.
+        ProcessControl.keepFreedMemory(upTo: configuration.inFlightBytes * 4)
         let brokers = try BrokerAddresses(arguments)
         let tls = try brokers.tls?.identity()
         let logger = try arguments.logger("worker.\(name)")

@@ -1,21 +1,84 @@
 internal import VarvePlatform
 
-/// One event as the two lines of a bulk request: the action and the document.
-enum BulkLine {
-    /// `{"create":{"_index":…,"_id":…}}`, the document with its `@timestamp`, and both newlines.
-    static func make(_ event: Event, _ index: EventTemplate) -> ByteSlice {
-        let body = EventBody(event)
-        let time = body.milliseconds(of: event)
-        let name = index.fill(event, milliseconds: time) { body.object.field($0)?.text }
-        var out = ByteWriter(capacity: (event.value?.count ?? 0) + 256)
+/// The lines of a bulk request: of each event the action and the document.
+///
+///     {"create":{"_index":…,"_id":…}}
+///     the document with its `@timestamp`
+struct BulkLines {
+    private let index: EventTemplate
+    private var out: ByteWriter
+    /// Where each event's two lines end.
+    private var ends: [Int] = []
+    /// What the action of a partition's events begins with, up to the offset; of the last event's
+    /// partition, and only where the index has one name for all its events.
+    private var head: (topic: String, partition: Int32, text: ByteSlice)?
+    private let isFixed: Bool
+
+    /// Room for what goes around a document.
+    private static let frameBytes = 192
+
+    init(_ batch: [Event], _ index: EventTemplate) {
+        self.index = index
+        isFixed = index.isFixed
+        var bytes = 0
+        for place in batch.indices { bytes += (batch[place].value?.count ?? 0) + Self.frameBytes }
+        out = ByteWriter(capacity: bytes)
+        ends.reserveCapacity(batch.count)
+        for event in batch {
+            append(event)
+            ends.append(out.count)
+        }
+    }
+
+    /// All lines, and a way to cut those of some events out of them.
+    consuming func finish() -> (text: ByteSlice, ends: [Int]) { (out.finish(), ends) }
+
+    private mutating func append(_ event: Event) {
+        if isFixed, let value = event.value, Self.goesAsItIs(value) {
+            if head?.partition != event.partition || head?.topic != event.topic {
+                head = (event.topic, event.partition, head(event))
+            }
+            out.bytes(head!.text)
+            out.decimal(event.offset)
+            out.utf8("\"}}\n")
+            out.bytes(value)
+        } else {
+            let body = EventBody(event)
+            let time = body.milliseconds(of: event)
+            let name = index.fill(event, milliseconds: time) { body.object.field($0)?.text }
+            action(name, event.identity)
+            out.utf8("\"}}\n")
+            Self.document(body, time, into: &out)
+        }
+        out.uint8(0x0A)
+    }
+
+    /// Whether the value is a document already: one object on one line, with its time.
+    private static func goesAsItIs(_ value: ByteSlice) -> Bool {
+        do throws(JSONError) {
+            let outline = try JSONOutline(value, member: "@timestamp")
+            return outline.kind == .object && outline.isBare && outline.hasMember
+                && !outline.hasNewline
+        } catch {
+            // No JSON: an ordinary case (plain syslog lines), wrapped by `EventBody`.
+            return false
+        }
+    }
+
+    private func head(_ event: Event) -> ByteSlice {
+        var lines = BulkLines([], index)
+        let name = index.fill(event, milliseconds: 0) { _ in nil }
+        lines.action(name, "\(event.topic)-\(event.partition)-")
+        return lines.out.finish()
+    }
+
+    /// `{"create":{"_index":"…","_id":"…`, without the end of the identity.
+    private mutating func action(_ name: String?, _ identity: String) {
         out.utf8("{\"create\":{\"_index\":")
-        out.jsonString(indexName(name ?? "logs-unrouted-default"))
+        out.jsonString(Self.indexName(name ?? "logs-unrouted-default"))
         out.utf8(",\"_id\":")
-        out.jsonString(event.identity)
-        out.utf8("}}\n")
-        document(body, time, into: &out)
-        out.utf8("\n")
-        return out.finish()
+        out.jsonString(identity)
+        out.cut(to: out.count - 1)
     }
 
     private static func document(_ body: EventBody, _ time: Int64, into out: inout ByteWriter) {
