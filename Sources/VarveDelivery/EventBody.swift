@@ -1,4 +1,4 @@
-internal import Foundation
+internal import FoundationEssentials
 package import VarvePlatform
 
 /// An event's value as the object that sinks of documents store.

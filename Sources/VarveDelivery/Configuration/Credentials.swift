@@ -1,4 +1,4 @@
-internal import Foundation
+internal import FoundationEssentials
 internal import VarvePlatform
 
 /// A password or token, written into the configuration or named there: `env:NAME` takes it from
@@ -23,12 +23,10 @@ package struct Secret: Decodable, Sendable, CustomStringConvertible {
             value = found
         } else if text.hasPrefix("file:") {
             let file = String(text.dropFirst(5))
-            do {
-                let content = try String(contentsOfFile: file, encoding: .utf8)
-                value = String(content.prefix { !$0.isNewline })
+            do throws(SystemError) {
+                value = String(try StandardStreams.readAll(file).string.prefix { !$0.isNewline })
             } catch {
-                throw ConfigurationError(
-                    at: path, "cannot read \(file): \((error as NSError).localizedDescription)")
+                throw ConfigurationError(at: path, "cannot read \(file): \(error.reason)")
             }
         } else {
             value = text

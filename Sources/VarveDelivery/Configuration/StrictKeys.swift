@@ -1,4 +1,4 @@
-internal import Foundation
+internal import FoundationEssentials
 
 /// What is wrong with a configuration file, and where in it.
 package struct ConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -27,8 +27,8 @@ package struct ConfigurationError: Error, Equatable, Sendable, CustomStringConve
         case DecodingError.valueNotFound(let type, let context):
             self.init(at: context.codingPath, "expected \(Self.name(type)), found null")
         case DecodingError.dataCorrupted(let context):
-            let cause = context.underlyingError as NSError?
-            let detail = cause?.userInfo[NSDebugDescriptionErrorKey] as? String
+            let cause = context.underlyingError as? CocoaError
+            let detail = cause?.userInfo["NSDebugDescription"] as? String
             self.init(at: context.codingPath, detail ?? context.debugDescription)
         default: self.init(path: "", problem: "\(error)")
         }

@@ -1,4 +1,4 @@
-internal import Foundation
+internal import FoundationEssentials
 
 /// What one delivery worker does, as it stands in varve.json under `workers`.
 ///

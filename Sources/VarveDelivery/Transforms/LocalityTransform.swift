@@ -1,4 +1,4 @@
-internal import Foundation
+internal import FoundationEssentials
 internal import VarvePlatform
 
 /// Says of addresses whether they are ours: `{ type: "locality", networks: ["10.0.0.0/8"] }`.
@@ -36,12 +36,10 @@ package struct LocalityTransform: Transform {
         var networks = list ?? .privateUse
         if let path {
             let text: String
-            do {
-                text = try String(contentsOfFile: path, encoding: .utf8)
+            do throws(SystemError) {
+                text = try StandardStreams.readAll(path).string
             } catch {
-                throw keys.failure(
-                    .networksFile, "cannot read \(path): \((error as NSError).localizedDescription)"
-                )
+                throw keys.failure(.networksFile, "cannot read \(path): \(error.reason)")
             }
             do throws(TransformError) {
                 networks = try Self.networks(inZeekFile: text)
