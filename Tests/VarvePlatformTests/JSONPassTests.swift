@@ -113,7 +113,8 @@ import VarveSimulation
                 #expect(outline.isBare == (root.raw.count == text.count), "\(text)")
                 #expect(outline.hasMember == (root.field("name") != nil), "\(text)")
                 #expect(outline.hasNewline == hasNewline(text), "\(text)")
-                let expected = ByteSlice("before".utf8 + scalars(root).flatMap { $0.array + [0x0A] })
+                let words: [UInt8] = scalars(root).flatMap { $0.array + [0x0A] }
+                let expected = ByteSlice("before".utf8 + words)
                 #expect(failure == nil)
                 #expect(written.finish() == expected, "\(text)")
             } catch {
