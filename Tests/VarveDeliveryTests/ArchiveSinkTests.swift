@@ -71,6 +71,25 @@ import VarveSimulation
         }
     }
 
+    /// A file is written in pieces: more than one of them, and events of all sizes across them.
+    @Test func aFileOfManyPiecesComesBack() async throws {
+        var generator = Generator("aFileOfManyPiecesComesBack")
+        let events = (0..<400).map { index in
+            let count = index == 200 ? 1_500_000 : generator.int(0...10_000)
+            let letters = (0..<count).map { _ in UInt8(ascii: "a") + UInt8(generator.below(26)) }
+            return Event.text(
+                "{\"m\":\"" + String(decoding: letters, as: UTF8.self) + "\"}",
+                offset: Int64(index))
+        }
+        _ = await sink().deliver(events)
+        let file = try #require(try files().first)
+        let lines = try ArchiveFile.lines(of: "\(path)/\(file)", on: PosixDisk())
+        #expect(lines.map(\.offset) == events.map(\.offset))
+        for (event, line) in zip(events, lines) {
+            #expect(ArchiveLine.event(line.line)?.value == event.value)
+        }
+    }
+
     @Test func daysAndPartitionsHaveTheirOwnFiles() async throws {
         let midnight: Int64 = 1_767_225_600_000
         let events =

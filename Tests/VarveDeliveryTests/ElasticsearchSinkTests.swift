@@ -238,6 +238,32 @@ extension GzipBody {
         await sink.close()
     }
 
+    /// What goes through as it is and what is taken apart come to the same lines.
+    @Test func bothWaysOfADocumentGiveTheSameLines() throws {
+        func lines(_ value: String, _ index: String, offset: Int64) throws -> String {
+            let events = [
+                Event.text(value, topic: "Zeek\"x", partition: 3, offset: offset),
+                Event.text(value, topic: "Zeek\"x", partition: 4, offset: offset + 1),
+            ]
+            let (text, ends) = BulkLines(events, try EventTemplate(index)).finish()
+            #expect(ends.count == 2 && ends.last == text.count)
+            #expect(text[0..<ends[0]].string.filter(\.isNewline).count == 2)
+            return text.string
+        }
+        for value in [
+            #"{"@timestamp":"2026-01-01T00:00:00.000Z","message":"a"}"#,
+            #"{"a":{"@timestamp":1},"@timestamp":null}"#, #"{"\u0040timestamp":1}"#,
+        ] {
+            for offset in [0, 9, Int64.max - 1] {
+                let plain = try lines(value, "Logs-%{topic}-%{partition}", offset: offset)
+                // A space behind the value is cut off, which only the long way does.
+                let taken = try lines(value + " ", "Logs-%{topic}-%{partition}", offset: offset)
+                #expect(plain == taken)
+                #expect(plain.contains(#""_index":"logs-zeek_x-4","_id":"Zeek\"x-4-"#))
+            }
+        }
+    }
+
     @Test func namesBecomeNamesThatAnIndexCanHave() {
         #expect(BulkLines.indexName("Logs-A b/c*?\"<>|,#:d") == "logs-a_b_c_________d")
         #expect(BulkLines.indexName("-_+x") == "x")

@@ -86,9 +86,11 @@ import VarvePlatform
         let server = StubServer { $0.hang() }
         defer { server.stop() }
         let client = client(200)
+        let start = ContinuousClock.now
         await #expect(throws: HTTPFailure(text: "no answer in time")) {
             _ = try await client.post("http://127.0.0.1:\(server.port)/x", "body")
         }
+        #expect(ContinuousClock.now - start < .seconds(20))
         client.close()
     }
 
@@ -97,10 +99,12 @@ import VarvePlatform
         defer { server.stop() }
         let client = client(60_000)
         let url = "http://127.0.0.1:\(server.port)/x"
+        let start = ContinuousClock.now
         let task = Task { try await client.post(url, "body") }
         task.cancel()
         let result = await task.result
         #expect(throws: HTTPFailure.self) { _ = try result.get() }
+        #expect(ContinuousClock.now - start < .seconds(30))
         client.close()
     }
 }

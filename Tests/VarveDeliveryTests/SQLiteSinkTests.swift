@@ -24,6 +24,40 @@
             #expect(hits.map(\.offset) == Array((0..<80).reversed()))
         }
 
+        /// One number of the database file.
+        private func number(_ question: String) throws -> Int64? {
+            let database = try SQLiteDatabase(path: path, readOnly: true)
+            var result: Int64?
+            try database.query(question) {
+                result = $0.integer(0)
+                return false
+            }
+            return result
+        }
+
+        /// A file of an earlier version goes on as it is; new ones have larger pages; both gather
+        /// words the new way.
+        @Test(arguments: [false, true]) func anOldFileIsGoneOnWith(_ isOld: Bool) async throws {
+            if isOld {
+                try SearchIndex.makeDirectory(of: path)
+                let old = try SQLiteDatabase(path: path, readOnly: false)
+                try old.run("PRAGMA journal_mode=WAL;")
+                try old.run(SearchIndex.schema)
+                try old.run(
+                    """
+                    INSERT INTO events VALUES(1, 'zeek', 0, 0, 5, NULL, '{"m":"ancient event"}');
+                    INSERT INTO events_text(rowid, text) VALUES(1, 'ancient event');
+                    """)
+            }
+            #expect(await deliver(Event.series(1..<3)).allSatisfy { $0 == .delivered })
+            let hits = try SearchIndex.search(path: path, query: "event", limit: 10)
+            #expect(hits.map(\.offset) == (isOld ? [2, 1, 0] : [2, 1]))
+            #expect(try number("PRAGMA page_size") == (isOld ? 4096 : 16_384))
+            let config = "SELECT v FROM events_text_config WHERE k ="
+            #expect(try number("\(config) 'hashsize'") == 32 << 20)
+            #expect(try number("\(config) 'automerge'") == 8)
+        }
+
         @Test func searchFindsWordsValuesAndSigns() async throws {
             _ = await deliver([
                 .text(

@@ -78,12 +78,38 @@ enum EventFuzz {
         ].map { FuzzInput.choosing(3 << 8 | 0x20, ByteSlice($0)) }
     }
 
-    /// An answer to a bulk request of three, and a line of the archive.
+    /// An answer to a bulk request of three, as such and with the HTTP around it, and a line of the
+    /// archive.
     static func runAnswer(_ input: ByteSlice) {
         if let verdicts = BulkAnswer.verdicts(in: input, count: 3), verdicts.count != 3 {
             fatalError("\(verdicts.count) verdicts on 3 events")
         }
         if let event = ArchiveLine.event(input) { check(event) }
+        let cut = input.isEmpty ? 0 : Int(input[0]) % (input.count + 1)
+        let (whole, pieces) = (
+            answer([input]), answer([input[0..<cut], input[cut..<input.count]])
+        )
+        guard whole?.status == pieces?.status, whole?.body == pieces?.body else {
+            fatalError("an HTTP answer depends on the pieces it comes in")
+        }
+    }
+
+    /// What is read of an answer whose bytes come in these pieces before the connection ends.
+    private static func answer(_ pieces: [ByteSlice]) -> HTTPAnswer? {
+        var reader = HTTPAnswerReader(bodyBytesMax: 1 << 16)
+        do throws(HTTPFailure) {
+            for piece in pieces {
+                try piece.withUnsafeBytes { (bytes) throws(HTTPFailure) in
+                    try reader.take(bytes)
+                }
+            }
+            try reader.end()
+        } catch {
+            return nil
+        }
+        let answer = reader.finish()
+        guard answer.body.count <= 1 << 16 else { fatalError("an answer beyond its bound") }
+        return answer
     }
 
     static var answerSeeds: [ByteSlice] {
@@ -93,6 +119,9 @@ enum EventFuzz {
                 + #"{"type":"mapper","reason":"no"}}}]}"#,
             #"{"topic":"logs","partition":0,"offset":7,"timestamp":-1,"key":"k","#
                 + #""headers":[{"name":"h","valueBase64":"AA=="}],"value":{"a":1}}"#,
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x\r\n{}\r\n0\r\n\r\n",
+            "HTTP/1.0 500\r\n\r\nto the end",
         ].map { ByteSlice($0) }
     }
 }

@@ -17,9 +17,9 @@ uint32_t varve_crc32c(uint32_t crc, const void *bytes, size_t count);
 uint32_t varve_crc32c_portable(uint32_t crc, const void *bytes, size_t count);
 
 /// How many bytes of `text`, which lies inside a JSON string (RFC 8259 section 7), are good without
-/// another look: ASCII, and escapes of one letter, for which `*escaped` becomes 1. The next byte, if
-/// there is one, is the closing quote, a control character, of another alphabet, or the backslash
-/// of a `\u` or of no escape.
+/// another look: ASCII, and escapes of one letter, for which `*escaped` becomes 1. The next byte,
+/// if there is one, is the closing quote, a control character, of another alphabet, or the
+/// backslash of a `\u` or of no escape.
 size_t varve_json_plain(const void *text, size_t count, int *escaped);
 
 /// The same in portable C, so that tests can compare the two.

@@ -4,7 +4,7 @@ internal import VarvePlatform
 ///
 /// Interim answers (1xx) are passed over. Each line, the head as a whole and the body have a
 /// bound (I8).
-struct HTTPAnswerReader {
+package struct HTTPAnswerReader {
     private enum Part {
         case status, header
         case body(left: Int)
@@ -26,22 +26,22 @@ struct HTTPAnswerReader {
     private var body = ByteWriter(capacity: 1024)
     private var length: Int?
     private var isChunked = false
-    private(set) var status = 0
+    package private(set) var status = 0
     /// Whether the server keeps the connection for another request, as far as it said.
-    private(set) var keepsConnection = false
+    package private(set) var keepsConnection = false
     /// Bytes have come: the server has the request, or a part of it.
-    private(set) var hasBegun = false
+    package private(set) var hasBegun = false
 
-    init(bodyBytesMax: Int) { self.bodyBytesMax = bodyBytesMax }
+    package init(bodyBytesMax: Int) { self.bodyBytesMax = bodyBytesMax }
 
-    var isComplete: Bool { if case .done = part { true } else { false } }
+    package var isComplete: Bool { if case .done = part { true } else { false } }
 
     /// The answer; call it once, when it is complete.
-    mutating func finish() -> HTTPAnswer { HTTPAnswer(status: status, body: body.finish()) }
+    package mutating func finish() -> HTTPAnswer { HTTPAnswer(status: status, body: body.finish()) }
 
     /// Takes the next bytes. What comes after the answer's end is nobody's: such a connection is
     /// not used again.
-    mutating func take(_ bytes: UnsafeRawBufferPointer) throws(HTTPFailure) {
+    package mutating func take(_ bytes: UnsafeRawBufferPointer) throws(HTTPFailure) {
         hasBegun = hasBegun || !bytes.isEmpty
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -72,7 +72,7 @@ struct HTTPAnswerReader {
     }
 
     /// The server has ended the connection.
-    mutating func end() throws(HTTPFailure) {
+    package mutating func end() throws(HTTPFailure) {
         keepsConnection = false
         switch part {
         case .done: break
