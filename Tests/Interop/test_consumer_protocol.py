@@ -6,7 +6,8 @@ import time
 import confluent_kafka
 import pytest
 from confluent_kafka import ConsumerGroupType
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import (
+    AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType)
 
 from broker import BINARY
 from clients import create_topic
@@ -255,6 +256,41 @@ def test_admin_clients_see_the_group(broker, topic):
         assert admin.list_consumer_groups().result(10).valid == []
     finally:
         end([one])
+
+
+def test_a_group_has_settings_of_its_own(make_broker, topic):
+    broker = make_broker(settings={
+        **SETTINGS, "group.consumer.session.timeout.ms": "60000"})
+    create_topic(broker.bootstrap, topic, PARTITIONS)
+    group = "group-" + topic
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    name = "consumer.session.timeout.ms"
+
+    def alter(entry, value):
+        change = ConfigResource(ResourceType.GROUP, group, incremental_configs=[
+            ConfigEntry(entry, value, incremental_operation=AlterConfigOpType.SET)])
+        list(admin.incremental_alter_configs([change]).values())[0].result(10)
+
+    def settings():
+        resource = ConfigResource(ResourceType.GROUP, group)
+        return list(admin.describe_configs([resource]).values())[0].result(10)
+
+    assert settings()[name].value == "60000" and not settings()[name].is_default
+    for entry, value in ((name, "999"), ("share.session.timeout.ms", "2000")):
+        with pytest.raises(confluent_kafka.KafkaException, match=entry):
+            alter(entry, value)
+    alter(name, "2000")
+    assert settings()[name].value == "2000"
+    broker.restart()
+    assert settings()[name].value == "2000"
+    members = [member(broker, group, topic) for _ in range(2)]
+    try:
+        wait_until(lambda: share(members, PARTITIONS), SECONDS, members, "two share all")
+        # The broker's own would let the others wait for a minute.
+        members[0].kill()
+        wait_until(lambda: share(members[1:], PARTITIONS), SECONDS, members, "one has all")
+    finally:
+        end(members)
 
 
 def test_an_empty_group_takes_either_protocol(broker, topic):

@@ -89,11 +89,12 @@ extension Group {
         transition(to: .completingRebalance, at: time)
         syncDeadline = time.monotonic + rebalanceTimeout
         for member in membersByAge {
-            members[member.id]!.assignment = ByteSlice()
             members[member.id]!.isNew = false
             members[member.id]!.deadline = time.monotonic + member.sessionTimeout
-            // A static member that is away keeps its place until its session ends.
+            // A static member that is away keeps its place until its session ends, and may still
+            // be working on what it had.
             guard member.parkedJoin != nil else { continue }
+            members[member.id]!.assignment = ByteSlice()
             awaitedSyncs.insert(member.id)
             answerJoin(member.id, joinAnswer(for: member.id), into: &effects)
         }
@@ -119,7 +120,6 @@ extension Group {
 
     mutating func failSyncs(_ error: ErrorCode, into effects: inout [GroupEffect]) {
         for member in membersByAge {
-            members[member.id]!.assignment = ByteSlice()
             answerSync(member.id, .failed(error), into: &effects)
         }
     }

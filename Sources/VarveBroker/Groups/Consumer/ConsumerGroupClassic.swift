@@ -31,13 +31,7 @@ extension ConsumerGroup {
         if let error = joinError(request, held: held, owned: owned) {
             return .failed(error, memberID: given)
         }
-        if let member = members[given],
-            !owned.isSubset(of: member.assigned.union(member.revoked)) {
-            // It missed that others have what it works on, or may have it any time.
-            remove(given)
-            bumpEpoch()
-            return .failed(.unknownMemberId, memberID: given)
-        }
+        if isToStartAnew(given, owned) { return .failed(.unknownMemberId, memberID: given) }
         if given.isEmpty && request.requiresKnownMemberID && request.instanceID == nil {
             guard pendingMembers.count < limits.pendingMembersMax else {
                 return .failed(.groupMaxSizeReached, memberID: "")
@@ -51,6 +45,17 @@ extension ConsumerGroup {
         return joinAnswer(for: memberID)
     }
 
+    /// Takes out a member that says it has what is not its own: it missed that others have what it
+    /// works on, or may have it any time.
+    private mutating func isToStartAnew(_ memberID: String, _ owned: PartitionSet) -> Bool {
+        guard let member = members[memberID],
+            !owned.isSubset(of: member.assigned.union(member.revoked))
+        else { return false }
+        remove(memberID)
+        bumpEpoch()
+        return true
+    }
+
     /// Joins that a classic group had when it became this one: as `join`, but with one assignment
     /// for all. Each has its member's id.
     package mutating func join(
@@ -60,14 +65,16 @@ extension ConsumerGroup {
         var owned: [String: PartitionSet] = [:]
         for request in requests {
             guard let subscription = Self.subscription(request) else { continue }
-            owned[request.memberID] = catalog.partitions(subscription.ownedPartitions)
+            let mine = catalog.partitions(subscription.ownedPartitions)
+            if isToStartAnew(request.memberID, mine) { continue }
+            owned[request.memberID] = mine
             let isAsking = enrol(request.memberID, held: nil, request, subscription, at: now)
             isAsked = isAsked || isAsking
         }
         renew(catalog, isAsked: isAsked)
         return requests.map { request in
             guard let owned = owned[request.memberID] else {
-                return .failed(.inconsistentGroupProtocol, memberID: request.memberID)
+                return .failed(.unknownMemberId, memberID: request.memberID)
             }
             reconcile(request.memberID, owned: owned, at: now)
             return joinAnswer(for: request.memberID)

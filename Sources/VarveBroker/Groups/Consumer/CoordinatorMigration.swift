@@ -51,8 +51,8 @@ extension GroupCoordinator {
         do throws(WireError) {
             // Whatever a member may be working on has to be in the catalog.
             let group = try ConsumerGroup(
-                converting: state.group, limits: limits(of: state.group.id), topics: catalog(ageMax: -1),
-                at: time.monotonic)
+                converting: state.group, limits: limits(of: state.group.id),
+                topics: catalog(ageMax: -1), at: time.monotonic)
             return ConsumerState(group, replacing: state)
         } catch {
             throw refused("a member's subscription or assignment cannot be read, \(error)")

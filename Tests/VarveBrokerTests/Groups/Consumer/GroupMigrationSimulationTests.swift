@@ -14,14 +14,12 @@ import VarveSimulation
         let world = try MigrationWorld(
             seed: seed &+ UInt64(run) &* 0x9E37_79B9_7F4A_7C15, isCooperative: run % 2 == 0,
             policy: policy)
-        for _ in 0..<1_500 { try world.step() }
-        // Whoever is left: all of one protocol, or some of each.
-        for index in world.clients.indices where run % 3 < 2 {
-            if world.clients[index].isConsumer != (run % 3 == 0) {
-                world.clients[index].begin(isConsumer: run % 3 == 0)
-            }
-        }
-        world.settle()
+        for _ in 0..<3_000 { try world.step() }
+        // At rest as they are, then all of one protocol after the other.
+        try world.turn(toConsumers: nil)
+        try world.turn(toConsumers: false)
+        try world.turn(toConsumers: true)
+        if run % 3 == 1 { try world.turn(toConsumers: false) }
 
         let (classic, consumers) = try #require(world.group())
         let isConsumers = world.clients.contains { $0.isConsumer }
@@ -31,14 +29,15 @@ import VarveSimulation
         #expect(consumers.map { $0.state == .stable } ?? (classic.state == .stable))
         var owned: [String] = []
         for client in world.clients {
-            #expect(!client.owned.isEmpty, "\(client.id) has its share")
+            // A classic group is shared out by its leader, and as evenly as that sees fit.
+            if consumers != nil { #expect(!client.owned.isEmpty, "\(client.id) has its share") }
             owned += client.owned.map { "\($0)" }
         }
         #expect(owned.count == MigrationWorld.topics.values.reduce(0, +), "everything is read")
         #expect(Set(owned).count == owned.count, "by one")
         // The steps did what they are for.
-        print("\(world.upgrades) up, \(world.downgrades) down, \(world.commits) commits")
-        #expect(world.restarts > 5 && world.commits > 50)
-        if policy == .bidirectional { #expect(world.upgrades > 2 && world.downgrades > 2) }
+        #expect(world.restarts > 20 && world.commits > 100)
+        #expect(world.upgrades > 0 || policy == .upgrade)
+        if policy == .bidirectional && run % 3 == 1 { #expect(world.downgrades > 0) }
     }
 }

@@ -67,7 +67,8 @@ import VarveWire
     }
 
     private func sync(
-        _ fixture: CoordinatorFixture, _ member: JoinAnswer, _ assignments: [String: ByteSlice] = [:]
+        _ fixture: CoordinatorFixture, _ member: JoinAnswer,
+        _ assignments: [String: ByteSlice] = [:]
     ) throws -> [Int32] {
         let answer = fixture.sync(member, assignments)
         fixture.directory.commitNow()

@@ -53,6 +53,9 @@ struct MigratingClient {
     /// The members that it shares the partitions out among, while it leads.
     private var led: [JoinAnswer.Member] = []
     private var lives = 0
+    /// The broker died when it had told this one of a generation, and not yet what is assigned in
+    /// it. Only that makes a generation durable, in Kafka too: its number may come again.
+    private(set) var isDoubtful = false
 
     init(number: Int, instanceID: String?, isCooperative: Bool, isConsumer: Bool) {
         self.number = number
@@ -77,6 +80,7 @@ struct MigratingClient {
         wanted = nil
         awaited = nil
         led = []
+        isDoubtful = false
         step = isConsumer ? .beat : .join
     }
 
@@ -87,6 +91,10 @@ struct MigratingClient {
         guard let wanted else { return }
         owned = wanted
         self.wanted = nil
+    }
+
+    mutating func brokerDied() {
+        if !isConsumer && step == .sync { isDoubtful = true }
     }
 
     // MARK: Requests
@@ -202,6 +210,7 @@ struct MigratingClient {
             guard answer.error == .none else { return failed(answer.error, answer.memberID) }
             id = answer.memberID
             epoch = answer.generation
+            isDoubtful = false
             led = answer.leader == id ? answer.members : []
             step = .sync
         case .sync(let answer):
@@ -246,6 +255,7 @@ struct MigratingClient {
     /// Whether the group still counts on it: it is in its generation or epoch, or has joined from
     /// the one before and waits for the answer.
     func isCurrent(_ classic: Group, _ consumers: ConsumerGroup?) -> Bool {
+        if isDoubtful { return false }
         let isJoining = awaited != nil && step == .join
         guard let consumers else {
             guard !isConsumer, classic.members[id] != nil else { return false }
