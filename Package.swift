@@ -79,7 +79,16 @@ let package = Package(
                 "VarvePlatform", "VarveRecords", "VarveLog", "VarveWire", "VarveBroker",
                 "VarveClient", "VarveDelivery",
             ],
-            swiftSettings: strict),
+            swiftSettings: strict,
+            // Swift's own libraries within the binary: it runs where no Swift is, starts sooner and
+            // needs less memory. Not for debugging: the tests of the commands link this target, too.
+            // (Unsafe flags keep others' packages from using this target, and no other.)
+            linkerSettings: [
+                .unsafeFlags(
+                    [
+                        "-static-stdlib", "-l_FoundationCollections", "-l_FoundationCShims",
+                    ], .when(configuration: .release))
+            ]),
         .executableTarget(
             name: "varve-bench",
             dependencies: ["VarvePlatform", "VarveRecords", "VarveLog", "VarveClient"],

@@ -45,10 +45,10 @@ extension PartitionLog {
         }
         guard state.needsMark || state.bytesSinceMark >= Self.markBytes || !work.seals.isEmpty
         else { return work }
-        _ = try writeIndexes(&state.active, &work)
-        // The mark vouches for the aborted transactions too: not before they could be written.
-        let isVouched =
-            !state.active.isSuspect && state.active.transactions.unwrittenCount == 0
+        // The mark vouches for the aborted transactions too, and the offset index alone for the
+        // batch behind a gap: not before they could be written.
+        let isWritten = try writeIndexes(&state.active, &work)
+        let isVouched = isWritten && !state.active.isSuspect
         var summary =
             isVouched ? state.active.summary : SegmentSummary(base: state.active.base)
         summary.producerCount = state.producers.count

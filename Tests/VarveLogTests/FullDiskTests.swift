@@ -274,4 +274,31 @@ import VarveSimulation
         }
         #expect(met > 30, "only \(met) operations")
     }
+
+    /// An index entry vouches for the batch behind a gap. A mark that speaks of that batch while
+    /// the disk had no room for the entry would have the next start not know of it.
+    @Test func aMarkDoesNotSpeakOfMoreThanTheIndexThatCouldBeWritten() throws {
+        var fixture = try LogFixture()
+        _ = try fixture.partition()
+        try fixture.append(["one"])
+        fixture.directory.commitNow()
+        let first = fixture.disk.contents(fixture.path(0, "log"))!
+        try fixture.append(["two"])
+        try fixture.restart()
+        // The second record is lost, and its offset with it.
+        fixture.disk.kill()
+        fixture.disk.setContents(fixture.path(0, "log"), first)
+        try fixture.reopen()
+        try fixture.append(["three"])
+        // No room for the entry; the mark lies in blocks that it has.
+        let used = fixture.disk.allFiles.reduce(0) { $0 + fixture.disk.contents($1)!.count }
+        fixture.disk.setCapacity(used)
+        fixture.directory.commitNow()
+        #expect(try fixture.values() == ["one", "three"])
+        fixture.disk.setCapacity(nil)
+        fixture.disk.kill()
+        try fixture.reopen()
+        #expect(try fixture.values() == ["one", "three"])
+        #expect(fixture.log.endOffset == 3)
+    }
 }
