@@ -153,6 +153,7 @@ struct Recovery {
             segments.append(segment)
             return
         }
+        if !isAfterCleanStop { try settleIndexes(of: base) }
         var (segment, start) = try knownPart(of: base, size: size, nextBase: nextBase)
         var vouched: VouchedSegment?
         if readsEverything {
@@ -185,6 +186,15 @@ struct Recovery {
             segment.noteTime()
         }
         segments.append(segment)
+    }
+
+    /// A failed write-back of an index that nobody has been told of must not fail the next sync of
+    /// it, which would take the partition offline: what the file holds is never trusted anyway.
+    private func settleIndexes(of base: Int64) throws(SystemError) {
+        for kind in [SegmentName.Kind.index, .timeindex, .txnindex] {
+            let path = directory + "/" + SegmentName.file(base, kind)
+            if try disk.entry(path) != nil { try disk.open(path, .readWrite).settle() }
+        }
     }
 
     /// The segment as far as the mark vouches for it, and where its unknown part begins.

@@ -14,10 +14,12 @@ extension TopicDirectory {
         let names: [String]
         do throws(SystemError) {
             names = try store.disk.list(topics)
-            for name in names where name.utf8.contains(UInt8(ascii: "~")) {
-                try removeTree(topics + "/" + name, store.disk)
-            }
+            // First of all: where a crash came between a topic's renaming and its sync, a power cut
+            // would bring the topic back, without what has been removed of it meanwhile.
             try store.disk.syncDirectory(topics)
+            let asides = names.filter { $0.utf8.contains(UInt8(ascii: "~")) }
+            for name in asides { try removeTree(topics + "/" + name, store.disk) }
+            if !asides.isEmpty { try store.disk.syncDirectory(topics) }
         } catch {
             throw LogError(error)
         }
