@@ -200,8 +200,8 @@ import VarveWire
         let read = Lock(0)
         let pausing = Task {
             while !Task.isCancelled {
-                // On a busy machine hardly anything would get through if they did not stop now and
-                // then until something has.
+                // Each pause throws away what was fetched: on a busy machine nothing would ever
+                // get through if they did not stop now and then until something has.
                 let before = read.withLock { $0 }
                 for _ in 0..<10 {
                     consumer.pause([Self.zero])
@@ -220,61 +220,6 @@ import VarveWire
         }
         pausing.cancel()
         #expect(records.map(\.offset) == (0..<records.count).map { Int64($0) + 3 })
-        await consumer.close()
-        await cluster.close()
-    }
-
-    /// A server of one record of 10 KB at each offset, that counts how often each was asked for.
-    private func serveEach(_ broker: FakeBroker) -> Lock<[Int64: Int]> {
-        let asked = Lock<[Int64: Int]>([:])
-        broker.answer(FetchRequest.self) { [self] request, _ in
-            let offset = request.topics[0].partitions[0].fetchOffset
-            asked.withLock { $0[offset, default: 0] += 1 }
-            var partition = FetchResponse.Partition()
-            partition.records = try batch(offset, [String(repeating: "x", count: 10_000)])
-            partition.highWatermark = 1_000
-            var topic = FetchResponse.Topic()
-            topic.topic = "t"
-            topic.partitions = [partition]
-            var response = FetchResponse()
-            response.responses = [topic]
-            return response
-        }
-        return asked
-    }
-
-    @Test func aPauseKeepsWhatWasFetchedAhead() async throws {
-        let broker = try FakeBroker()
-        let asked = serveEach(broker)
-        let (consumer, cluster) = try consumer(broker, at: 0) {
-            $0.prefetchBytesMax = 50_000
-            $0.pollBytesMax = 1
-        }
-        for round in 0..<5 {
-            // Also while an answer is on its way.
-            try await eventually { asked.withLock { $0.count } > round * 4 }
-            consumer.pause([Self.zero])
-            #expect(try await consumer.poll(timeoutMilliseconds: 20).isEmpty)
-            consumer.resume([Self.zero])
-            let offsets = try await consumer.collect(4).map(\.offset)
-            #expect(offsets == (0..<4).map { Int64(round * 4 + $0) })
-        }
-        #expect(asked.withLock { $0.values.allSatisfy { $0 == 1 } })
-        await consumer.close()
-        await cluster.close()
-    }
-
-    @Test func aPauseForgetsWhatIsMoreThanItsBound() async throws {
-        let broker = try FakeBroker()
-        let asked = serveEach(broker)
-        let (consumer, cluster) = try consumer(broker, at: 0) { $0.prefetchBytesMax = 5_000 }
-        try await eventually { asked.withLock { $0[0] } == 1 }
-        // The one answer is more than paused partitions may keep, once it is there.
-        try await Task.sleep(for: .milliseconds(100))
-        consumer.pause([Self.zero])
-        consumer.resume([Self.zero])
-        try await eventually { asked.withLock { $0[0] } == 2 }
-        #expect(try await consumer.collect(3).map(\.offset) == [0, 1, 2])
         await consumer.close()
         await cluster.close()
     }

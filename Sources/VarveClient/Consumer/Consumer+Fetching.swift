@@ -183,7 +183,8 @@ extension Consumer {
             state.partitions[target]!.succeeded()
         }
         state.partitions[target]!.buffer.append(batches)
-        state.buffer(batches.byteCount, of: target)
+        state.partitions[target]!.bufferedBytes += batches.byteCount
+        state.bufferedBytes += batches.byteCount
     }
 
     /// What an error of one partition means; true when fresh metadata may help.

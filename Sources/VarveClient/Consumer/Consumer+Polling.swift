@@ -124,10 +124,10 @@ extension Consumer {
             var partition = state.partitions[chosen]!
             guard let position = partition.position else { return nil }
             let content: Taken.Content
-            var taken = 0
             let highWatermark = partition.buffer[0].highWatermark
             if let batch = partition.buffer[0].popFirst() {
-                taken = batch.bytes.count
+                partition.bufferedBytes -= batch.bytes.count
+                state.bufferedBytes -= batch.bytes.count
                 content = .batch(batch)
             } else if let stop = partition.buffer[0].stop {
                 content = .stop(stop)
@@ -136,7 +136,6 @@ extension Consumer {
             }
             if partition.buffer[0].isEmpty { partition.buffer.removeFirst() }
             state.partitions[chosen] = partition
-            state.buffer(-taken, of: chosen)
             state.isDecoding = true
             return Taken(
                 partition: chosen, epoch: partition.epoch, position: position,

@@ -84,22 +84,24 @@ package final class Consumer: Sendable {
         fetchWakeup.wake()
     }
 
-    /// Returns and fetches nothing of these partitions until `resume`. What was fetched ahead of
-    /// them is kept for that, within `prefetchBytesMax` of all that are paused. Unknown ones are
-    /// ignored.
-    package func pause(_ partitions: [TopicPartition]) { setPaused(partitions, true) }
-
-    /// Ends a pause: reading goes on at the position. Partitions that are not ours are ignored.
-    package func resume(_ partitions: [TopicPartition]) { setPaused(partitions, false) }
-
-    private func setPaused(_ partitions: [TopicPartition], _ isPaused: Bool) {
+    /// Returns and fetches nothing of these partitions until `resume`. Unknown ones are ignored.
+    package func pause(_ partitions: [TopicPartition]) {
         state.withLock { state in
-            for partition in partitions {
-                state.pause(partition, isPaused, pausedBytesMax: configuration.prefetchBytesMax)
+            for partition in partitions where state.partitions[partition]?.isPaused == false {
+                state.partitions[partition]!.isPaused = true
+                // A paused partition's records would take room from the others.
+                state.clearBuffer(partition)
             }
         }
         fetchWakeup.wake()
-        if !isPaused { pollWakeup.wake() }
+    }
+
+    /// Ends a pause: reading goes on at the position. Partitions that are not ours are ignored.
+    package func resume(_ partitions: [TopicPartition]) {
+        state.withLock { state in
+            for partition in partitions { state.partitions[partition]?.isPaused = false }
+        }
+        fetchWakeup.wake()
     }
 
     /// What is ours now, sorted.

@@ -8,10 +8,7 @@ struct ConsumerState {
     var fetching: Set<Int32> = []
     /// Committed offsets are being asked for.
     var isLookingUpCommitted = false
-    /// What is fetched and not yet taken, of partitions that are not paused.
-    private(set) var bufferedBytes = 0
-    /// The same of paused ones: it takes no room from the others.
-    private(set) var pausedBytes = 0
+    var bufferedBytes = 0
     /// Thrown by the next `poll`, one each. The same one twice says no more, so that nothing grows
     /// where nobody polls.
     private(set) var errors: [ClientError] = []
@@ -55,32 +52,16 @@ struct ConsumerState {
     }
 
     mutating func remove(_ partition: TopicPartition) {
-        buffer(-(partitions[partition]?.bufferedBytes ?? 0), of: partition)
-        partitions[partition] = nil
-    }
-
-    /// Counts bytes that came into a partition's buffer, or left it.
-    mutating func buffer(_ bytes: Int, of partition: TopicPartition) {
-        guard let isPaused = partitions[partition]?.isPaused else { return }
-        partitions[partition]!.bufferedBytes += bytes
-        if isPaused { pausedBytes += bytes } else { bufferedBytes += bytes }
-    }
-
-    /// Pauses a partition, or ends its pause. What was fetched ahead of it waits for its end, up to
-    /// `pausedBytesMax` of all that are paused; more is forgotten and fetched again (I8).
-    mutating func pause(_ partition: TopicPartition, _ isPaused: Bool, pausedBytesMax: Int) {
-        guard let current = partitions[partition], current.isPaused != isPaused else { return }
-        buffer(-current.bufferedBytes, of: partition)
-        partitions[partition]!.isPaused = isPaused
-        buffer(current.bufferedBytes, of: partition)
-        if pausedBytes > pausedBytesMax && isPaused { clearBuffer(partition) }
+        guard let removed = partitions.removeValue(forKey: partition) else { return }
+        bufferedBytes -= removed.bufferedBytes
     }
 
     /// Forgets what was fetched ahead; answers that are under way will be stale.
     mutating func clearBuffer(_ partition: TopicPartition) {
-        buffer(-(partitions[partition]?.bufferedBytes ?? 0), of: partition)
         guard var state = partitions[partition] else { return }
+        bufferedBytes -= state.bufferedBytes
         state.buffer = []
+        state.bufferedBytes = 0
         state.version = nextVersion()
         if case .at(let position) = state.start { state.fetchPosition = position }
         partitions[partition] = state
