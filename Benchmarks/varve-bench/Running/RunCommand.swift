@@ -7,7 +7,6 @@ enum RunCommand {
         defer { bench.end() }
         var results = Results(machine: Machine.describe(log: bench.directory))
         print(TextReport.heading(results.machine))
-        print(FreeMemory.touch())
         results.historyGigabytes = options.historyGigabytes
         do {
             let proof = try DurabilityProof.run(bench)
@@ -21,6 +20,8 @@ enum RunCommand {
             options.scenarios.isEmpty || options.scenarios.contains($0.name)
         }
         for scenario in wanted {
+            // What one left in the page cache took memory that the next has fresh.
+            print(FreeMemory.touch())
             do {
                 let result = try Rounds(bench: bench).run(scenario)
                 print(TextReport.text(result))
