@@ -106,7 +106,8 @@ package final class PosixDisk: Disk {
             if error.isMissing { return false }
             throw error
         }
-        let answer = varve_is_locked(file.descriptor)
+        // Not earlier: the descriptor goes with the file.
+        let answer = withExtendedLifetime(file) { varve_is_locked(file.descriptor) }
         guard answer >= 0 else { throw .last("fcntl(F_OFD_GETLK)", path) }
         return answer == 1
     }

@@ -48,6 +48,8 @@ package enum StandardStreams {
         _ path: String, bytesMax: Int = 64 << 20
     ) throws(SystemError) -> ByteSlice {
         let file = try PosixFile(reading: path)
+        // Not earlier: the descriptor goes with the file.
+        defer { withExtendedLifetime(file) {} }
         var text = ByteWriter()
         while true {
             let piece = try ByteSlice(filling: 64 << 10) { (buffer) throws(SystemError) in
