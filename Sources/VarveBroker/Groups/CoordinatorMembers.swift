@@ -12,7 +12,7 @@ extension GroupCoordinator {
             return completion(.failed(error, memberID: request.memberID))
         }
         let name = request.instanceID ?? request.clientID
-        let newMemberID = "\(name)-\(UniqueID.random())"
+        let newMemberID = "\(name)-\(newID())"
         // A member of a group that is gone has to start anew; only a newcomer makes the group.
         let outcome = act(on: groupID, isMade: request.memberID.isEmpty) {
             state, time, effects -> (answer: JoinAnswer?, settling: Settling?) in

@@ -15,6 +15,8 @@ package final class GroupCoordinator: Sendable {
     /// What single groups set for themselves. Load it before the groups.
     let configurations: GroupConfigurations
     let logger: Logger
+    /// Makes the end of an id that a new member is given.
+    let newID: @Sendable () -> UniqueID
     let store: OffsetStore
     private let table: Lock<Table>
     private let timers = Lock(GroupTimers())
@@ -32,12 +34,14 @@ package final class GroupCoordinator: Sendable {
     }
 
     package init(
-        directory: DataDirectory, clock: any Clock, settings: GroupSettings, logger: Logger
+        directory: DataDirectory, clock: any Clock, settings: GroupSettings, logger: Logger,
+        newID: @escaping @Sendable () -> UniqueID = UniqueID.random
     ) {
         self.directory = directory
         self.clock = clock
         self.settings = settings
         self.logger = logger
+        self.newID = newID
         configurations = GroupConfigurations(
             file: directory.stateFile(GroupConfigurations.fileName), logger: logger)
         store = OffsetStore(directory: directory, settings: settings)
@@ -147,10 +151,14 @@ package final class GroupCoordinator: Sendable {
         // deleted with the first of the other, the rest is left over.
         guard !saved.consumers.isEmpty, saved.record == nil else { return nil }
         do throws(WireError) {
-            return ConsumerState(
-                try ConsumerGroup(
-                    id: id, restoring: saved.consumers, limits: limits(of: id),
-                    at: time.monotonic), records: saved.consumers)
+            let group = try ConsumerGroup(
+                id: id, restoring: saved.consumers, limits: limits(of: id), at: time.monotonic)
+            if !group.changes.isEmpty {
+                logger.warning(
+                    "a consumer group's records contradict each other, as a power cut may leave "
+                        + "them: it rebalances", ["group": id])
+            }
+            return ConsumerState(group, records: saved.consumers)
         } catch {
             // Its members will join again; its offsets are what matters.
             logger.warning(

@@ -128,6 +128,9 @@ extension ConsumerGroup {
 
     /// The group that `records` tell of. Its members go on where they were, and have one session
     /// from `now` to show up.
+    ///
+    /// A power cut may keep a batch that nobody was told of and lose the one before it. So the
+    /// records may contradict each other: the group is mended then, and `changes` are not empty.
     /// - Throws: where a record does not parse.
     init(
         id: String, restoring records: [ConsumerRecordID: ByteSlice], limits: ConsumerLimits,
@@ -148,6 +151,11 @@ extension ConsumerGroup {
         for key in found.sorted(by: ConsumerRecordID.precedes) {
             let value = try ConsumerGroupMemberMetadataValue.decode(records[key]!)
             try restore(key.memberID, value, records, at: now)
+        }
+        dropRivals()
+        if !isConsistent {
+            epoch = max(epoch, assignmentEpoch, members.values.map(\.epoch).max() ?? 0)
+            bumpEpoch()
         }
     }
 
@@ -182,8 +190,8 @@ extension ConsumerGroup {
             member.previousEpoch = current.previousMemberEpoch
             // A state of another broker's newer version: as one that has to begin anew.
             member.state = ConsumerMember.State(rawValue: current.state) ?? .waiting
-            member.assigned = take(PartitionSet(current.assignedPartitions), for: memberID)
-            member.revoked = take(PartitionSet(current.partitionsPendingRevocation), for: memberID)
+            member.assigned = PartitionSet(current.assignedPartitions)
+            member.revoked = PartitionSet(current.partitionsPendingRevocation)
             if member.state == .revoking {
                 member.revocationDeadline = now + member.rebalanceTimeout
             }
@@ -192,10 +200,38 @@ extension ConsumerGroup {
         if let instanceID = member.instanceID { staticMembers[instanceID] = memberID }
     }
 
-    /// Those of `partitions` that nobody has yet: no record, whatever it says, makes two owners.
-    private mutating func take(_ partitions: PartitionSet, for memberID: String) -> PartitionSet {
-        let free = partitions.filter { owners[$0] == nil }
-        for partition in free { owners[partition] = memberID }
-        return free
+    /// Makes out who has what. Who has something that another got in a later epoch is not a member
+    /// any more: it was taken out, or gave that up, in a batch that is lost, and may work on it
+    /// still.
+    private mutating func dropRivals() {
+        let latestFirst = members.values.sorted { ($1.epoch, $0.id) < ($0.epoch, $1.id) }
+        for member in latestFirst {
+            let held = member.assigned.union(member.revoked)
+            guard held.allSatisfy({ owners[$0] == nil }) else {
+                remove(member.id)
+                continue
+            }
+            for partition in held { owners[partition] = member.id }
+        }
+    }
+
+    /// Whether the targets share everything out, each partition once, and nobody counts as having
+    /// got to a target that it has not.
+    private var isConsistent: Bool {
+        guard members.values.allSatisfy({ $0.epoch <= epoch }), assignmentEpoch <= epoch else {
+            return false
+        }
+        // Without a target of this epoch the next heartbeat makes one.
+        guard changes.isEmpty else { return false }
+        guard assignmentEpoch == epoch, !members.isEmpty else { return true }
+        var targets: PartitionSet = []
+        for member in members.values {
+            guard targets.isDisjoint(with: member.target) else { return false }
+            targets.formUnion(member.target)
+            if member.state == .stable && member.epoch == epoch && member.assigned != member.target {
+                return false
+            }
+        }
+        return targets.count == topics.values.reduce(0) { $0 + Int($1.partitionCount) }
     }
 }

@@ -22,6 +22,8 @@ final class MigrationWorld {
     private(set) var directory: DataDirectory
     private(set) var coordinator: GroupCoordinator
     private let settings: GroupSettings
+    /// Ids of members, from the seed as everything is, so that it repeats a run.
+    private let ids: Lock<Generator>
     var clients: [MigratingClient] = []
     let mailbox = Lock<[(life: Int, answer: MigratingAnswer)]>([])
     private(set) var life = 0
@@ -40,6 +42,7 @@ final class MigrationWorld {
     init(seed: UInt64, isCooperative: Bool, policy: GroupMigrationPolicy) throws {
         random = Generator(seed: seed)
         disk = SimulatedDisk(seed: random.next())
+        ids = Lock(Generator(seed: random.next()))
         var settings = GroupSettings()
         settings.offsetsPartitions = 1
         settings.limits.initialRebalanceDelay = 500
@@ -49,7 +52,7 @@ final class MigrationWorld {
         for (name, count) in Self.topics.sorted(by: { $0.key < $1.key }) {
             _ = try directory.createTopic(name, partitions: count, now: clock.wallMilliseconds())
         }
-        coordinator = Self.coordinator(directory, clock, settings)
+        coordinator = Self.coordinator(directory, clock, settings, ids)
         for number in 0..<5 {
             clients.append(
                 MigratingClient(
@@ -65,11 +68,13 @@ final class MigrationWorld {
     }
 
     private static func coordinator(
-        _ directory: DataDirectory, _ clock: HandClock, _ settings: GroupSettings
+        _ directory: DataDirectory, _ clock: HandClock, _ settings: GroupSettings,
+        _ ids: Lock<Generator>
     ) -> GroupCoordinator {
         let coordinator = GroupCoordinator(
             directory: directory, clock: clock, settings: settings,
-            logger: Logger("groups", sink: { _ in }))
+            logger: Logger("groups", sink: { _ in }),
+            newID: { ids.withLock { UniqueID(high: $0.next(), low: $0.next()) } })
         coordinator.load()
         return coordinator
     }
@@ -128,16 +133,14 @@ final class MigrationWorld {
         disk.die(at: disk.operationCount)
         // It can no longer close anything.
         do { try directory.close(now: clock.wallMilliseconds()) } catch {}
-        // All that was not synced stays, or all of it goes. (A cut that keeps a later batch and not
-        // an earlier one leaves a gap in the log, for the log's own healing to close.)
-        if random.below(2) == 0 { disk.kill() } else { disk.powerCut(keep: 0) }
+        if random.below(2) == 0 { disk.kill() } else { disk.powerCut() }
         mailbox.withLock { $0 = [] }
         for index in clients.indices {
             if clients[index].awaited != nil { lost(index) }
             clients[index].brokerDied()
         }
         directory = try Self.open(disk, clock)
-        coordinator = Self.coordinator(directory, clock, settings)
+        coordinator = Self.coordinator(directory, clock, settings, ids)
     }
 
     /// One write to come finds the disk full.
@@ -323,6 +326,12 @@ final class MigrationWorld {
                 let other = owners.updateValue(client.id, forKey: partition)
                 #expect(other == nil, "\(partition) is \(client.id)'s and \(other ?? "")'s")
             }
+            // One of the classic protocol may be behind; its next join has it start anew then.
+            guard let member = consumers?.members[client.id], member.classic == nil else {
+                continue
+            }
+            let own = member.assigned.union(member.revoked)
+            #expect(client.owned.isSubset(of: own), "\(client.id) works on what is not its own")
         }
         guard let consumers else { return }
         var held: [PartitionID: String] = [:]
