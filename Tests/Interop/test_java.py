@@ -149,6 +149,11 @@ def test_consumer(java, quick_broker, case):
     java.run(case, quick_broker.bootstrap)
 
 
+@pytest.mark.parametrize("case", cases("java/MigrationCases.java"))
+def test_migration(java, quick_broker, case):
+    java.run(case, quick_broker.bootstrap)
+
+
 @pytest.mark.parametrize("case", cases("java/AdminCases.java"))
 def test_admin(java, quick_broker, case):
     java.run(case, quick_broker.bootstrap)

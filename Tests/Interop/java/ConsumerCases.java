@@ -34,7 +34,7 @@ class ConsumerCases {
     }
 
     /** Polls all of them until this holds. */
-    private static void pollUntil(
+    static void pollUntil(
             String what, java.util.function.BooleanSupplier holds,
             List<KafkaConsumer<String, String>> consumers,
             Collection<ConsumerRecord<String, String>> records) {
