@@ -2,16 +2,16 @@
  * would hide the broker, or where there are too many clients for one machine.
  *
  *     kafka_wire produce port= topic= connections= bytes= records=   one record in flight on each
+ *     kafka_wire stream  port= topic= partitions= bytes= records= seconds= batch= depth=
+ *                        one connection, so many batches unanswered, one a request and each to the
+ *                        next partition
  *     kafka_wire commits port= topic= groups= seconds=               each group commits each second
  *     kafka_wire hold    port= connections=     prints "held" and lives until it is killed */
+#include "stream.h"
 #include "wire.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 struct connection {
     int socket;
@@ -94,6 +94,7 @@ static void produce(void) {
     int poller = epoll_create1(0);
     struct connection *all = open_connections(connections, poller);
     struct message request = {0};
+    struct produce batch = {0};
     struct figures f = {0};
     uint64_t start = now_ns();
     double cpu = cpu_seconds();
@@ -122,10 +123,78 @@ static void produce(void) {
             if (sent == records) continue;
             unsigned char *event = make_event(sent++, &bytes);
             c->sum = event_sum(event, bytes);
-            make_produce(&request, topic, 0, (int32_t)sent, event, bytes, wall_ms());
+            begin_produce(&request, &batch, topic, 0, (int32_t)sent, 1, wall_ms());
+            put_record(&request, &batch, 0, event, bytes);
+            end_produce(&request, &batch);
             c->sent_at = now_ns();
             c->is_busy = 1;
             send_all(c->socket, &request);
+        }
+    }
+    f.seconds = (double)(now_ns() - start) / 1e9;
+    f.cpu = cpu_seconds() - cpu;
+    print_figures(&f);
+}
+
+/* The body of the next answer behind its correlation id, good until the next call. */
+static const unsigned char *read_answer(struct stream *s, size_t *count) {
+    while (s->end - s->at < 4) read_more(s);
+    size_t length = (size_t)integer_at((unsigned char *)s->input + s->at, 4);
+    if (length < 4 || length > STREAM_BYTES / 4) fail("an answer of %zu bytes", length);
+    while (s->end - s->at < length + 4) read_more(s);
+    unsigned char *body = (unsigned char *)s->input + s->at + 8;
+    s->at += length + 4;
+    *count = length - 4;
+    return body;
+}
+
+static void stream(void) {
+    uint64_t records = (uint64_t)number_option("records", 100000), sent = 0, answered = 0;
+    uint64_t depth = (uint64_t)number_option("depth", 1000);
+    int partitions = (int)number_option("partitions", 1);
+    int32_t per_batch = (int32_t)number_option("batch", 10);
+    uint64_t batches = records / (uint64_t)per_batch;
+    size_t bytes = (size_t)number_option("bytes", 100), size;
+    const char *topic = text_option("topic", "bench");
+    uint64_t *sent_at = calloc(depth, sizeof *sent_at), *sums = calloc(depth, sizeof *sums);
+    if (!sent_at || !sums) fail("out of memory");
+    make_pool(NULL);
+    struct stream s;
+    open_stream(&s);
+    struct message request = {0};
+    struct produce batch = {0};
+    struct figures f = {0};
+    uint64_t start = now_ns();
+    uint64_t end = start + (uint64_t)number_option("seconds", 3600) * 1000000000u;
+    double cpu = cpu_seconds();
+    while (answered < sent || (sent < batches && now_ns() < end)) {
+        while (sent < batches && sent - answered < depth && now_ns() < end) {
+            begin_produce(&request, &batch, topic, (int)(sent % (uint64_t)partitions),
+                          (int32_t)sent, per_batch, wall_ms());
+            uint64_t sum = 0;
+            for (int32_t i = 0; i < per_batch; i++) {
+                unsigned char *event = make_event(sent * (uint64_t)per_batch + (uint64_t)i, &bytes);
+                sum += event_sum(event, bytes);
+                put_record(&request, &batch, i, event, bytes);
+            }
+            end_produce(&request, &batch);
+            write_bytes(&s, request.bytes, request.count);
+            sums[sent % depth] = sum;
+            sent_at[sent++ % depth] = now_ns();
+        }
+        flush_stream(&s);
+        /* Half of what is under way, so that the broker always has work. */
+        for (uint64_t least = (sent - answered + 1) / 2; least; least--) {
+            const unsigned char *body = read_answer(&s, &size);
+            if (error_of(body, size)) {
+                f.errors += (uint64_t)per_batch;
+            } else {
+                f.records += (uint64_t)per_batch;
+                f.bytes += bytes * (uint64_t)per_batch;
+                f.sum += sums[answered % depth];
+            }
+            note_latency(&f.latencies, now_ns() - sent_at[answered % depth]);
+            answered++;
         }
     }
     f.seconds = (double)(now_ns() - start) / 1e9;
@@ -206,9 +275,10 @@ static void hold(void) {
 }
 
 int main(int count, char **words) {
-    if (count < 2) fail("usage: kafka_wire produce|commits|hold name=value ...");
+    if (count < 2) fail("usage: kafka_wire produce|stream|commits|hold name=value ...");
     take_options(count - 2, words + 2);
     if (!strcmp(words[1], "produce")) produce();
+    else if (!strcmp(words[1], "stream")) stream();
     else if (!strcmp(words[1], "commits")) commits();
     else if (!strcmp(words[1], "hold")) hold();
     else fail("there is no load %s", words[1]);

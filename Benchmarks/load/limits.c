@@ -1,6 +1,9 @@
 /* What the machine itself can do, with the same bytes.
  *
  *     limits append   file= bytes= piece= group=   writes of `piece` bytes, fdatasync each `group`
+ *     limits scatter file= files= bytes= piece= group= seconds=
+ *                                                  the same to each file in turn, and one syncfs for
+ *                                                  each `group` of pieces
  *     limits server   file= bytes= piece=          the same for each piece that a client sends, one
  *                                                  at a time, answered when it is on disk
  *     limits loopback bytes=                       from one thread to another over TCP
@@ -43,6 +46,48 @@ static void append(void) {
     f.seconds = (double)(now_ns() - start) / 1e9;
     f.cpu = cpu_seconds() - cpu;
     unlink(name);
+    print_figures(&f);
+}
+
+static void scatter(void) {
+    uint64_t bytes = (uint64_t)number_option("bytes", 1 << 24);
+    size_t piece = (size_t)number_option("piece", 1 << 10);
+    size_t files = (size_t)number_option("files", 1000);
+    uint64_t group = (uint64_t)number_option("group", 500);
+    const char *base = text_option("file", "limit");
+    char name[4096];
+    make_pool(NULL);
+    if (piece > POOL_BYTES) fail("pieces of at most %d bytes", POOL_BYTES);
+    int *all = calloc(files, sizeof *all);
+    off_t *ends = calloc(files, sizeof *ends);
+    if (!all || !ends) fail("out of memory");
+    for (size_t i = 0; i < files; i++) {
+        snprintf(name, sizeof name, "%s.%zu", base, i);
+        all[i] = open(name, O_RDWR | O_CREAT | O_TRUNC, 0644);
+        if (all[i] < 0) fail("%s: %s", name, strerror(errno));
+        unlink(name);
+    }
+    if (syncfs(all[0])) fail("%s: %s", base, strerror(errno));
+    struct figures f = {0};
+    uint64_t start = now_ns(), began = start;
+    uint64_t end = start + (uint64_t)number_option("seconds", 3600) * 1000000000u;
+    double cpu = cpu_seconds();
+    while (f.bytes < bytes && now_ns() < end) {
+        for (uint64_t written = 0; written < group && f.bytes < bytes; written++) {
+            size_t i = (size_t)(f.records % files);
+            if (pwrite(all[i], event_pool, piece, ends[i]) != (ssize_t)piece)
+                fail("%s.%zu: %s", base, i, strerror(errno));
+            ends[i] += (off_t)piece;
+            f.bytes += piece;
+            f.records++;
+        }
+        /* The write-back leaves what it wrote in the device's own cache. */
+        if (syncfs(all[0]) || fdatasync(all[0])) fail("%s: %s", base, strerror(errno));
+        note_latency(&f.latencies, now_ns() - began);
+        began = now_ns();
+    }
+    f.seconds = (double)(now_ns() - start) / 1e9;
+    f.cpu = cpu_seconds() - cpu;
     print_figures(&f);
 }
 
@@ -162,10 +207,12 @@ static void transfer(int file) {
 }
 
 int main(int count, char **words) {
-    if (count < 2) fail("usage: limits append|server|loopback|sendfile name=value ...");
+    if (count < 2) fail("usage: limits append|scatter|server|loopback|sendfile name=value ...");
     take_options(count - 2, words + 2);
     if (!strcmp(words[1], "append")) {
         append();
+    } else if (!strcmp(words[1], "scatter")) {
+        scatter();
     } else if (!strcmp(words[1], "server")) {
         server();
     } else if (!strcmp(words[1], "loopback")) {

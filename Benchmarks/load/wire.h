@@ -82,10 +82,16 @@ static inline void end_request(struct message *m) {
     overwrite(m, 0, 4, (int64_t)m->count - 4);
 }
 
-/* A Produce request, version 3, acks=all, with one batch of one record. */
-static inline void make_produce(struct message *m, const char *topic, int partition,
-                                int32_t correlation, const void *value, size_t bytes,
-                                int64_t wall_ms) {
+/* A Produce request under way: where what is known at the end goes. */
+struct produce {
+    size_t length_at, batch;
+    struct message record;
+};
+
+/* Begins a Produce request, version 3, acks=all, with one batch of `count` records. */
+static inline void begin_produce(struct message *m, struct produce *p, const char *topic,
+                                 int partition, int32_t correlation, int32_t count,
+                                 int64_t wall_ms) {
     begin_request(m, 0, 3, correlation);
     put_integer(m, 2, -1);    /* no transactional id */
     put_integer(m, 2, -1);    /* acks */
@@ -94,37 +100,44 @@ static inline void make_produce(struct message *m, const char *topic, int partit
     put_string(m, topic);
     put_integer(m, 4, 1);
     put_integer(m, 4, partition);
-    size_t length_at = m->count;
+    p->length_at = m->count;
     put_integer(m, 4, 0);
-    size_t batch = m->count;
-    put_integer(m, 8, 0);  /* base offset */
-    put_integer(m, 4, 0);  /* length */
-    put_integer(m, 4, -1); /* leader epoch */
-    put_integer(m, 1, 2);  /* magic */
-    put_integer(m, 4, 0);  /* checksum */
-    size_t checked = m->count;
-    put_integer(m, 2, 0); /* attributes */
-    put_integer(m, 4, 0); /* last offset delta */
+    p->batch = m->count;
+    put_integer(m, 8, 0);         /* base offset */
+    put_integer(m, 4, 0);         /* length */
+    put_integer(m, 4, -1);        /* leader epoch */
+    put_integer(m, 1, 2);         /* magic */
+    put_integer(m, 4, 0);         /* checksum */
+    put_integer(m, 2, 0);         /* attributes */
+    put_integer(m, 4, count - 1); /* last offset delta */
     put_integer(m, 8, wall_ms);
     put_integer(m, 8, wall_ms);
     put_integer(m, 8, -1); /* no producer id, epoch, sequence */
     put_integer(m, 2, -1);
     put_integer(m, 4, -1);
-    put_integer(m, 4, 1);
-    struct message record = {0};
-    put_integer(&record, 1, 0);
-    put_varint(&record, 0);
-    put_varint(&record, 0);
-    put_varint(&record, -1);
-    put_varint(&record, (int64_t)bytes);
-    put(&record, value, bytes);
-    put_varint(&record, 0);
-    put_varint(m, (int64_t)record.count);
-    put(m, record.bytes, record.count);
-    free(record.bytes);
-    overwrite(m, batch + 8, 4, (int64_t)(m->count - batch - 12));
+    put_integer(m, 4, count);
+}
+
+static inline void put_record(struct message *m, struct produce *p, int32_t number,
+                              const void *value, size_t bytes) {
+    struct message *record = &p->record;
+    record->count = 0;
+    put_integer(record, 1, 0);
+    put_varint(record, 0);
+    put_varint(record, number);
+    put_varint(record, -1);
+    put_varint(record, (int64_t)bytes);
+    put(record, value, bytes);
+    put_varint(record, 0);
+    put_varint(m, (int64_t)record->count);
+    put(m, record->bytes, record->count);
+}
+
+static inline void end_produce(struct message *m, const struct produce *p) {
+    size_t checked = p->batch + 21;
+    overwrite(m, p->batch + 8, 4, (int64_t)(m->count - p->batch - 12));
     overwrite(m, checked - 4, 4, crc32c(m->bytes + checked, m->count - checked));
-    overwrite(m, length_at, 4, (int64_t)(m->count - length_at - 4));
+    overwrite(m, p->length_at, 4, (int64_t)(m->count - p->length_at - 4));
     end_request(m);
 }
 

@@ -36,6 +36,8 @@ package final class BrokerState: Sendable {
     let frameMemory: MemoryBudget
     /// The one place beyond that budget, see `FrameMemory`.
     let frameMemoryExtra = MemoryBudget(bytesMax: 1)
+    /// Requests that wait for their answers, beyond those that each connection has for itself.
+    let pipelined: MemoryBudget
     /// Answered bytes that clients have not taken.
     let responseMemory: MemoryBudget
     /// Bounds the log lines about connections closed for what they sent.
@@ -79,6 +81,7 @@ package final class BrokerState: Sendable {
         started = clock.monotonicMilliseconds()
         connectionLimits = limits ?? ConnectionLimits(settings)
         frameMemory = MemoryBudget(bytesMax: settings.int("queued.max.request.bytes"))
+        pipelined = MemoryBudget(bytesMax: connectionLimits.requestsInFlightSharedMax)
         responseMemory = MemoryBudget(bytesMax: settings.int("varve.queued.max.response.bytes"))
         connectionCount = MemoryBudget(bytesMax: settings.int("max.connections"))
         handshakes = MemoryBudget(bytesMax: settings.int("varve.ssl.handshakes.max"))

@@ -7,7 +7,9 @@ internal import VarvePlatform
 /// 0.4 ms; 100 files 10 and 3 ms; 1 000 files 106 and 36 ms; and far fewer wake-ups of threads.
 ///
 /// A write-back takes along what everybody else has written to that file system. Where that makes
-/// it slower than the syncs one by one, it is left alone for a while, each time for longer.
+/// it slower than the syncs one by one, several times in a row, it is left alone for a while, each
+/// time for longer. (One slow write-back says nothing: a device that stalls for 100 ms now and then
+/// stalls for any sync.)
 final class SharedSync: Sendable {
     /// Files from which on it pays.
     let filesMin: Int
@@ -23,6 +25,9 @@ final class SharedSync: Sendable {
 
     /// A write-back that is this quick is never held against it.
     private static let quick: Int64 = 50_000_000
+    /// The latest ones that were slower than syncs one by one, and how many of them are too many.
+    private let slowInARow = Atomic<Int>(0)
+    private static let slowInARowMax = 3
     /// Left alone for so long: a minute, and at most about an hour.
     private let pause = Atomic<Int64>(pauseMin)
     private static let pauseMin: Int64 = 60_000_000_000
@@ -98,9 +103,13 @@ final class SharedSync: Sendable {
     private func judge(_ count: Int, _ took: Int64) {
         guard isTimed else { return }
         guard took > Self.quick, took > Int64(count) * oneTakes.load(ordering: .relaxed) else {
+            slowInARow.store(0, ordering: .relaxed)
             pause.store(Self.pauseMin, ordering: .relaxed)
             return
         }
+        let slow = slowInARow.load(ordering: .relaxed) + 1
+        slowInARow.store(slow % Self.slowInARowMax, ordering: .relaxed)
+        guard slow == Self.slowInARowMax else { return }
         let pause = pause.load(ordering: .relaxed)
         notBefore.store(SystemClock.monotonicNanoseconds() + pause, ordering: .relaxed)
         self.pause.store(min(2 * pause, Self.pauseMax), ordering: .relaxed)

@@ -28,7 +28,27 @@ enum Limits {
         }
     }
 
-    /// The same for each piece that a client sends over loopback, one at a time, answered when it
+    /// Batches of `load`, each to the next of as many files as it has partitions, and one write-back
+    /// of the file system for half of what is under way.
+    static func scattered(_ bench: Workbench, _ load: Load, seconds: Int) -> Single {
+        Single("disk-\(load.partitions)", isDurable: true) { _ in
+            // A batch's header, and seven bytes or so around each record.
+            let piece = 61 + load.batchRecords * (load.recordBytes + 7)
+            var measurement = try run(
+                bench, "scatter",
+                [
+                    "file": bench.directory + "/limit", "files": "\(load.partitions)",
+                    "piece": "\(piece)", "group": "\(load.inFlight / 2)",
+                    "bytes": "\(load.records / load.batchRecords * piece)",
+                    "seconds": "\(seconds)",
+                ])
+            measurement.records = measurement.bytes / piece * load.batchRecords
+            measurement.bytes = measurement.records * load.recordBytes
+            return measurement
+        }
+    }
+
+    /// Appends, each with an fdatasync, of what a client sends over loopback, one at a time, answered when it
     /// is on disk: what no durable server can do without.
     static func server(_ bench: Workbench, bytes: Int, count: Int) -> Single {
         Single("server", isDurable: true) { _ in

@@ -16,6 +16,9 @@ struct Load {
     var run = 100
     /// The most records that are not acknowledged yet, for the clients that are not Kafka's.
     var inFlight = 1000
+    /// Kafka's protocol bare, `inFlight` batches unanswered, in place of librdkafka: it has no cost
+    /// of its own for each partition.
+    var isBare = false
 }
 
 /// A system that takes events and gives them back: Varve or a peer of it.

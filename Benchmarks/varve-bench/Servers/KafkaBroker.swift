@@ -11,21 +11,30 @@ extension KafkaBroker {
     func name(of topic: String) -> String { topic }
 
     func produce(_ load: Load, to topic: String, seconds: Int) throws -> LoadReport {
-        try produceByLibrdkafka(load, to: topic, seconds: seconds)
+        try produceByLoad(load, to: topic, seconds: seconds)
     }
 
-    func produceByLibrdkafka(
-        _ load: Load, to topic: String, seconds: Int
-    ) throws -> LoadReport {
-        try bench.programs.run(
-            .kafkaClient, "produce",
+    /// With the client that the load is for.
+    func produceByLoad(_ load: Load, to topic: String, seconds: Int) throws -> LoadReport {
+        guard load.isBare else {
+            return try bench.programs.run(
+                .kafkaClient, "produce",
+                [
+                    "bootstrap": bootstrap, "topic": name(of: topic),
+                    "partitions": "\(load.partitions)",
+                    "bytes": "\(load.recordBytes)", "records": "\(load.records)",
+                    "seconds": "\(seconds)", "codec": load.codec, "batch": "\(load.batchRecords)",
+                    "run": "\(load.run)",
+                    load.lines == nil ? "unused" : "lines": load.lines ?? "",
+                ])
+        }
+        return try bench.programs.run(
+            .kafkaWire, "stream",
             [
-                "bootstrap": bootstrap, "topic": name(of: topic),
-                "partitions": "\(load.partitions)",
-                "bytes": "\(load.recordBytes)", "records": "\(load.records)",
-                "seconds": "\(seconds)", "codec": load.codec, "batch": "\(load.batchRecords)",
-                "run": "\(load.run)",
-                load.lines == nil ? "unused" : "lines": load.lines ?? "",
+                "port": "\(bootstrap.split(separator: ":")[1])", "topic": name(of: topic),
+                "partitions": "\(load.partitions)", "bytes": "\(load.recordBytes)",
+                "records": "\(load.records)", "seconds": "\(seconds)",
+                "batch": "\(load.batchRecords)", "depth": "\(load.inFlight)",
             ])
     }
 

@@ -42,7 +42,7 @@ class VarveServer: KafkaBroker {
     }
 
     func produce(_ load: Load, to topic: String, seconds: Int) throws -> LoadReport {
-        try produceByLibrdkafka(load, to: topic, seconds: seconds)
+        try produceByLoad(load, to: topic, seconds: seconds)
     }
 
     func stop() { program?.stop() }

@@ -52,6 +52,8 @@ final class Connection: Channel {
     private var isStarved = false
     private var frames = FrameQueue()
     private var responses = ResponseQueue()
+    /// How many of the requests that wait count against what all connections share.
+    private var pipelined = 0
     private var unsent = SendQueue()
 
     private var interest: Poller.Interest = .read
@@ -230,6 +232,17 @@ final class Connection: Channel {
     /// Whether another request may be handled before answers have left.
     private var canTake: Bool {
         responses.count < limits.requestsInFlightMax && answeredBytes < limits.unsentBytesMax
+            && (responses.count < limits.requestsInFlightUnshared || broker.pipelined.hasRoom)
+    }
+
+    private func countPipelined() {
+        let count = max(0, responses.count - limits.requestsInFlightUnshared)
+        if count > pipelined {
+            broker.pipelined.reserveAnyway(count - pipelined)
+        } else if count < pipelined {
+            broker.pipelined.release(pipelined - count)
+        }
+        pipelined = count
     }
 
     /// Whether another request may be handled now. While muted the next one is still read, so that
@@ -280,6 +293,7 @@ final class Connection: Channel {
 
     private func dispatch(_ frame: ByteSlice) {
         let number = responses.open()
+        countPipelined()
         switch Dispatch.run(frame, number: number, connection: self, loop: loop, broker: broker) {
         case .answer(let pieces): finish(number, pieces)
         case .later: break
@@ -320,6 +334,7 @@ final class Connection: Channel {
             if unsent.isEmpty { lastSendProgress = loop.now }
             for piece in pieces { unsent.append(piece) }
         }
+        countPipelined()
     }
 
     func flush() {
@@ -458,6 +473,7 @@ final class Connection: Channel {
         broker.responseMemory.release(answeredBytes)
         unsent = SendQueue()
         responses = ResponseQueue()
+        countPipelined()
         // What is parked may keep this object for a while; the peer need not wait for that.
         stream.close()
         endHandshake()

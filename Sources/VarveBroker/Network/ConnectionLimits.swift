@@ -15,8 +15,14 @@ struct ConnectionLimits: Sendable {
     /// After the peer's last byte, answers under way have so long to leave.
     var lingerMilliseconds: Int64 = 10_000
     /// Requests of one connection that wait for their answer. At this many its reads pause.
-    /// librdkafka pipelines without a bound of its own, and a group commit gathers what waits.
-    var requestsInFlightMax = 256
+    /// librdkafka pipelines without a bound of its own, and a group commit gathers what waits: of
+    /// small batches to 1 000 partitions 2 048 at a time let it take a fifth more than 256.
+    var requestsInFlightMax = 2048
+    /// So many of them each connection has for itself.
+    var requestsInFlightUnshared = 256
+    /// The most beyond those of all connections together, each about 3 KB. Without room there, a
+    /// connection's reads pause until it is back to its own.
+    var requestsInFlightSharedMax = 16_384
     /// Answered bytes that the peer has not taken. At this many the connection's reads pause.
     var unsentBytesMax = 1 << 20
     /// Larger requests count against the memory that all connections share while they arrive.

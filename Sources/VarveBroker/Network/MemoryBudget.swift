@@ -11,6 +11,8 @@ final class MemoryBudget: Sendable {
     /// The bytes reserved now.
     var bytesUsed: Int { used.load(ordering: .relaxed) }
 
+    var hasRoom: Bool { bytesUsed < bytesMax }
+
     /// Reserves `bytes`; false, with nothing reserved, when the budget does not have them.
     func reserve(_ bytes: Int) -> Bool {
         let after = used.add(bytes, ordering: .relaxed).newValue
