@@ -40,10 +40,14 @@ int varve_open(const char *path, int flags, unsigned mode) {
 
 int varve_open_direct(const char *path) { return open(path, O_RDONLY | O_DIRECT | O_CLOEXEC); }
 
-int varve_lock_exclusive(int descriptor) {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0};
+static int set_lock(int descriptor, short type) {
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0};
     return fcntl(descriptor, F_OFD_SETLK, &lock);
 }
+
+int varve_lock_exclusive(int descriptor) { return set_lock(descriptor, F_WRLCK); }
+
+int varve_unlock(int descriptor) { return set_lock(descriptor, F_UNLCK); }
 
 int varve_is_main_thread(void) { return gettid() == getpid(); }
 

@@ -1,5 +1,6 @@
 internal import CVarvePlatform
 internal import Glibc
+internal import Synchronization
 
 /// The machine's file system.
 package final class PosixDisk: Disk {
@@ -84,7 +85,10 @@ package final class PosixDisk: Disk {
     package func lock(_ path: String) throws(SystemError) -> (any DiskFile)? {
         let file = try open(path, .create)
         guard let posix = file as? PosixFile else { preconditionFailure("open made another type") }
-        if varve_lock_exclusive(posix.descriptor) == 0 { return file }
+        if varve_lock_exclusive(posix.descriptor) == 0 {
+            posix.isLocked.store(true, ordering: .relaxed)
+            return file
+        }
         if Glibc.errno == EAGAIN || Glibc.errno == EACCES { return nil }
         throw .last("fcntl(F_OFD_SETLK)", path)
     }
@@ -138,6 +142,8 @@ package final class PosixFile: DiskFile {
     package let path: String
     /// For calls that need the number itself (sendfile); good while this object lives.
     package let descriptor: Int32
+    /// The file is a lock that this holds.
+    fileprivate let isLocked = Atomic<Bool>(false)
 
     /// One write call carries at most this much. Measured on ext4 without preallocation: single
     /// writes of 1 MiB and more cost five times the CPU of 64 to 256 KiB pieces.
@@ -155,7 +161,11 @@ package final class PosixFile: DiskFile {
         self.init(descriptor: descriptor, path: path)
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        // A child between its fork and its exec has a copy of the descriptor, which keeps the lock.
+        if isLocked.load(ordering: .relaxed) { _ = varve_unlock(descriptor) }
+        close(descriptor)
+    }
 
     package func size() throws(SystemError) -> Int64 {
         var status = stat()

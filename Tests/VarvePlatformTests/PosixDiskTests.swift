@@ -124,4 +124,15 @@ import VarvePlatform
             #expect(try disk.lock(path + "/lock") != nil)
         }
     }
+
+    /// A program that is being started has copies of all descriptors for a moment.
+    @Test func aCopyOfItsDescriptorDoesNotKeepALock() throws {
+        try withDirectory { disk, path in
+            var first = try disk.lock(path + "/lock")
+            let copy = dup(try #require(first as? PosixFile).descriptor)
+            defer { close(copy) }
+            first = nil
+            #expect(try disk.lock(path + "/lock") != nil)
+        }
+    }
 }

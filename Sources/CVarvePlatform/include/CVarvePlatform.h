@@ -44,6 +44,8 @@ int varve_open_direct(const char *path);
 
 /// fcntl(F_OFD_SETLK) with an exclusive whole-file lock. Returns 0, or -1 with errno.
 int varve_lock_exclusive(int descriptor);
+/// fcntl(F_OFD_SETLK): gives that lock back, whoever else has a copy of the descriptor.
+int varve_unlock(int descriptor);
 /// fcntl(F_OFD_GETLK): 1 when somebody else holds a lock on the file, 0 when nobody does, -1 with
 /// errno. Takes no lock; a descriptor for reading is enough.
 int varve_is_locked(int descriptor);
