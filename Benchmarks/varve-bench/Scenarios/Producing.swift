@@ -21,6 +21,9 @@ final class Producing: Contestant {
 
     func measure(round: Int) throws -> Measurement {
         let topic = "bench-\(round)"
+        if load.isBare, let broker = server as? any KafkaBroker {
+            try KafkaTopic.make(topic, partitions: load.partitions, on: broker)
+        }
         let watch =
             server is VarveServer
             ? SyncWatch(server.process, log: "\(server.data).\(round)") : nil
