@@ -27,7 +27,7 @@ enum PartitionScenario {
                     return Producing(
                         server, load, bench, name: count == 1 ? name : "\(name)-\(count)")
                 }
-                if bench.wants("disk"), count == 1000 {
+                if count == 1000 {
                     all.append(Limits.scattered(bench, load, seconds: bench.options.seconds))
                 }
                 return all
