@@ -153,8 +153,9 @@ extension ConsumerGroup {
             try restore(key.memberID, value, records, at: now)
         }
         dropRivals()
-        if !isConsistent {
-            epoch = max(epoch, assignmentEpoch, members.values.map(\.epoch).max() ?? 0)
+        let latest = max(epoch, assignmentEpoch, members.values.map(\.epoch).max() ?? 0)
+        if !changes.isEmpty || latest > epoch || !areTargetsWhole {
+            epoch = latest
             bumpEpoch()
         }
     }
@@ -217,12 +218,8 @@ extension ConsumerGroup {
 
     /// Whether the targets share everything out, each partition once, and nobody counts as having
     /// got to a target that it has not.
-    private var isConsistent: Bool {
-        guard members.values.allSatisfy({ $0.epoch <= epoch }), assignmentEpoch <= epoch else {
-            return false
-        }
+    private var areTargetsWhole: Bool {
         // Without a target of this epoch the next heartbeat makes one.
-        guard changes.isEmpty else { return false }
         guard assignmentEpoch == epoch, !members.isEmpty else { return true }
         var targets: PartitionSet = []
         for member in members.values {
