@@ -170,10 +170,14 @@ package struct Verification: Sendable {
             found.findings.append(
                 Finding(.partitionMissing, "\(directory)/\(number)", "the directory is missing"))
         }
-        // A topic that was deleted meanwhile, or made anew, has nothing to answer for.
+        // A topic that was deleted meanwhile, or made anew, has nothing to answer for. (Its
+        // description is asked for on either side: between two deletions the directory is there.)
         if options.isRunning, !found.findings.isEmpty {
             options.pause()
-            guard try self.description(directory) == before else { return }
+            guard try self.description(directory) == before,
+                try disk.entry(directory) == .directory,
+                try self.description(directory) == before
+            else { return }
         }
         for index in found.findings.indices { found.findings[index].topic = name }
         report.add(found)

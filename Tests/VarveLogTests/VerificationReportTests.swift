@@ -157,6 +157,32 @@ import VarveSimulation
         }
     }
 
+    @Test func aTopicDeletedAtAnyPointIsNoFindingBesideABroker() throws {
+        let disk = try stopped().disk
+        let before = disk.operationCount
+        func verify(_ disk: SimulatedDisk, isRunning: Bool) throws -> VerificationReport {
+            var options = Verification.Options()
+            options.isRunning = isRunning
+            var verification = Verification(path: "/data", disk: disk, options: options)
+            return try verification.run()
+        }
+        #expect(try verify(disk, isRunning: true).isClean)
+        for number in 0..<disk.operationCount - before {
+            let copy = disk.fork()
+            copy.beginLog()
+            copy.erase("/data/topics/events", before: number)
+            let report = try verify(copy, isRunning: true)
+            let call = copy.operationLog.first { $0.hasPrefix("\(number) ") } ?? ""
+            #expect(report.isClean, "\(call): \(report.findings)")
+        }
+        // One that is there and has lost its description is none that was deleted.
+        disk.erase("/data/topics/events/topic.json")
+        for isRunning in [true, false] {
+            let findings = try verify(disk, isRunning: isRunning).findings
+            #expect(findings.map(\.kind).contains(.topicDamaged), "\(findings)")
+        }
+    }
+
     @Test func aTopicHasThePartitionsItHasAndNoOther() throws {
         var fixture = try LogFixture()
         _ = try fixture.partition()

@@ -48,6 +48,8 @@ package final class SimulatedDisk: Sendable {
         var locked: [String: Int] = [:]
         var counts: [Kind: Int] = [:]
         var faultKinds: Set<Kind>?
+        /// A name that goes just before an operation.
+        var erasure: (operation: Int, path: String)?
         var log: [String]?
         var open = 0
         var openPeak = 0
@@ -264,15 +266,21 @@ package final class SimulatedDisk: Sendable {
 
     /// Takes a name out of its directory, durably.
     package func erase(_ path: String) {
-        state.withLock { state in
-            let (parent, name) = Self.split(path)
-            guard let inode = Self.find(parent, state),
-                case .directory(var directory) = state.inodes[inode]
-            else { preconditionFailure("no directory \(parent)") }
-            directory.apply(.unlink(name))
-            directory.sync()
-            state.inodes[inode] = .directory(directory)
-        }
+        state.withLock { Self.erase(path, &$0) }
+    }
+
+    /// Does that just before operation `operation`, as somebody else at work there would.
+    package func erase(_ path: String, before operation: Int) {
+        state.withLock { $0.erasure = (operation, path) }
+    }
+
+    static func erase(_ path: String, _ state: inout State) {
+        let (parent, name) = split(path)
+        guard let inode = find(parent, state), case .directory(var directory) = state.inodes[inode]
+        else { preconditionFailure("no directory \(parent)") }
+        directory.apply(.unlink(name))
+        directory.sync()
+        state.inodes[inode] = .directory(directory)
     }
 
     /// Every file there is, sorted.

@@ -30,6 +30,10 @@ extension SimulatedDisk: Disk {
         state.operations += 1
         state.counts[kind, default: 0] += 1
         state.log?.append("\(number) \(call) \(path)")
+        if let erasure = state.erasure, erasure.operation == number {
+            state.erasure = nil
+            Self.erase(erasure.path, &state)
+        }
         if let deathAt = state.deathAt, number >= deathAt {
             throw SystemError(call: call + " (process gone)", errno: SystemError.eio, subject: path)
         }
