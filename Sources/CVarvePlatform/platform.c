@@ -80,6 +80,10 @@ int varve_takes_changes(int descriptor) {
     return futimens(descriptor, times) == 0 || (errno != EROFS && errno != EIO);
 }
 
+int varve_set_space_aside(int descriptor, int64_t position, int64_t count) {
+    return fallocate(descriptor, FALLOC_FL_KEEP_SIZE, position, count);
+}
+
 int varve_write_back(int descriptor) { return syncfs(descriptor); }
 
 int varve_unacknowledged(int descriptor)

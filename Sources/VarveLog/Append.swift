@@ -227,6 +227,7 @@ extension PartitionLog {
             throw LogError(error)
         }
         state.needsDirectorySync = true
+        state.active.giveSpaceBack()
         state.active.noteTime()
         // Where damage took the end of the segment, the gap counts as its own.
         state.active.nextOffset = state.endOffset

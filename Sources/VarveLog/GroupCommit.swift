@@ -87,6 +87,8 @@ final class GroupCommit: Sendable {
     private let sharedSync: SharedSync?
     private let syncers: Int
     let isManual: Bool
+    /// How quick the syncs were that their own thread waited for.
+    let pace = SyncPace()
 
     /// - Parameter sharedSync: nil where the file system can sync files one by one only.
     init(_ mode: CommitMode, _ sharedSync: SharedSync?) {
@@ -123,6 +125,10 @@ final class GroupCommit: Sendable {
         case .one(let job): run(job)
         case .together(let partitions): commit(partitions)
         }
+        endRun()
+    }
+
+    private func endRun() {
         let mustTell = queue.withLock { queue in
             queue.running -= 1
             return queue.idleWaiters > 0 && queue.isIdle
@@ -147,7 +153,7 @@ final class GroupCommit: Sendable {
         case .finish(let log, let begun):
             (partition, work) = (log, begun)
         }
-        if partition.finish(work) { submit(partition) }
+        if partition.finish(work) { enqueue(partition) }
     }
 
     private func sync(_ partition: PartitionLog, _ work: PartitionLog.CommitWork) {
@@ -197,6 +203,42 @@ final class GroupCommit: Sendable {
 
     /// Puts a partition into the queue. REQUIRES: the caller has just set its `isQueued`.
     func submit(_ partition: PartitionLog) {
+        if !isManual, let turn = CommitTurn.current, turn.takes(partition, of: self) {
+            // Nobody is idle before its turn has ended.
+            return queue.withLock { $0.running += 1 }
+        }
+        enqueue(partition)
+    }
+
+    /// Commits a partition that a turn has taken, on this thread but for what takes longer.
+    func runHere(_ partition: PartitionLog) {
+        defer { endRun() }
+        guard let work = partition.beginCommit() else { return }
+        guard work.canShareSync, !work.syncsDirectory else {
+            return leave(.sync(partition, work))
+        }
+        let start = SystemClock.monotonicNanoseconds()
+        sync(partition, work)
+        pace.note(nanoseconds: SystemClock.monotonicNanoseconds() - start)
+        if !work.upkeep.isEmpty {
+            leave(.finish(partition, work))
+        } else if partition.finish(work) {
+            enqueue(partition)
+        }
+    }
+
+    /// Gives a partition that a turn has taken to the threads.
+    func handOver(_ partition: PartitionLog) {
+        enqueue(partition)
+        endRun()
+    }
+
+    private func leave(_ job: Job) {
+        queue.withLock { $0.begun.append(job) }
+        queue.signalOne()
+    }
+
+    private func enqueue(_ partition: PartitionLog) {
         let mustWake = queue.withLock { queue in
             queue.waiting.append(partition)
             return !queue.isTogether && !isManual

@@ -259,6 +259,7 @@ extension PartitionLog {
                 guard case .online = state.status, state.active.exists,
                     state.durable.end == state.endOffset
                 else { return nil }
+                state.active.giveSpaceBack()
                 state.needsMark = true
                 var work = try planUpkeep(&state)
                 work.mark?.isCleanStop = true

@@ -144,6 +144,14 @@ final class SegmentFile: DiskFile, @unchecked Sendable {
     /// Twice the number of writes, plus one while some of them may not be synced.
     private let writes = Atomic<Int>(0)
     private let used: Atomic<Int>
+    /// Up to where space was set aside.
+    private let setAsideEnd = Atomic<Int64>(0)
+
+    /// A file that has grown so far gets space set aside for a quarter more, in steps of at most so
+    /// much. Measured (ext4, 1 GB): 0.10 CPU seconds of writing instead of 0.18, and the disk 5 to
+    /// 10 % quicker.
+    private static let setAsideFrom: Int64 = 16 << 20
+    private static let setAsideMax: Int64 = 32 << 20
 
     fileprivate init(_ file: any DiskFile, in files: OpenFiles) {
         self.file = file
@@ -185,8 +193,22 @@ final class SegmentFile: DiskFile, @unchecked Sendable {
         _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, at position: Int64
     ) throws(SystemError) {
         beginChange()
+        let end = position + Int64(head.count + body.count)
+        if position >= Self.setAsideFrom, end > setAsideEnd.load(ordering: .relaxed) {
+            let count = min(position / 4, Self.setAsideMax)
+            setAsideEnd.store(position + count, ordering: .relaxed)
+            file.setSpaceAside(count)
+        }
         try file.write(head, body, at: position)
     }
+
+    func giveSpaceBack() {
+        setAsideEnd.store(0, ordering: .relaxed)
+        file.giveSpaceBack()
+    }
+
+    /// Whether a file of that size may have space set aside, by this life or an earlier one.
+    static func mayHaveSpaceAside(_ size: Int64) -> Bool { size >= setAsideFrom }
 
     func allocate(to size: Int64) throws(SystemError) {
         beginChange()

@@ -85,6 +85,13 @@ struct Segment: Sendable {
         return opened
     }
 
+    /// It grows no more: what was set aside for that goes back. Under the partition's lock.
+    mutating func giveSpaceBack() {
+        guard exists, SegmentFile.mayHaveSpaceAside(byteCount) else { return }
+        // Where it cannot be opened now, the space stays with it until it is deleted.
+        (try? open() as? SegmentFile)?.giveSpaceBack()
+    }
+
     /// Forgets the open file, see `SegmentHandle.close`.
     func closeFile() { handle.close() }
 

@@ -83,6 +83,12 @@ package protocol DiskFile: AnyObject, Sendable {
     /// (posix_fallocate): writing there cannot fail for want of space. On an error part of it may
     /// be set aside and the size may have changed; `truncate` gives that back.
     func allocate(to size: Int64) throws(SystemError)
+    /// Sets space aside for `count` bytes behind the file's end, which stays where it is: writes
+    /// there find their blocks and cost less. Where the file system is short of space, or knows no
+    /// such thing, nothing happens. It is no promise of room, and nothing of it need be durable.
+    func setSpaceAside(_ count: Int64)
+    /// Gives back what `setSpaceAside` left over. No write to the file may run meanwhile.
+    func giveSpaceBack()
     /// Cuts or extends (with zeros) the file to `size`.
     func truncate(to size: Int64) throws(SystemError)
     /// Makes the file's bytes and size durable (fdatasync). After an error nothing is known about
@@ -93,6 +99,9 @@ package protocol DiskFile: AnyObject, Sendable {
 }
 
 extension DiskFile {
+    package func setSpaceAside(_ count: Int64) {}
+    package func giveSpaceBack() {}
+
     /// By writing zeros, as the C library does where a file system cannot set space aside.
     package func allocate(to size: Int64) throws(SystemError) {
         let zeros = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)

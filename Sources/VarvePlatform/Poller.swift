@@ -23,6 +23,8 @@ package final class Poller: Sendable {
         package let token: UInt64
         package let readable: Bool
         package let writable: Bool
+        /// Nothing else has happened.
+        package let isOnly: Bool
     }
 
     private let descriptor: Int32
@@ -95,8 +97,9 @@ package final class Poller: Sendable {
                             readable: ended || ready[index] & UInt32(EPOLLIN.rawValue) != 0,
                             writable: ready[index]
                                 & UInt32(
-                                    EPOLLOUT.rawValue | EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0
-                        ))
+                                    EPOLLOUT.rawValue | EPOLLERR.rawValue | EPOLLHUP.rawValue)
+                                != 0,
+                            isOnly: count == 1))
                 }
                 return nil
             }

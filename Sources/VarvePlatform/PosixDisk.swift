@@ -241,6 +241,24 @@ package final class PosixFile: DiskFile {
         }
     }
 
+    /// Space is set aside only where it is less than this part of what is free.
+    private static let setAsidePart: Int64 = 64
+
+    package func setSpaceAside(_ count: Int64) {
+        var (system, status) = (statvfs(), stat())
+        guard fstatvfs(descriptor, &system) == 0, fstat(descriptor, &status) == 0,
+            Int64(system.f_bavail) * Int64(system.f_frsize) / Self.setAsidePart >= count
+        else { return }
+        _ = varve_set_space_aside(descriptor, Int64(status.st_size), count)
+    }
+
+    package func giveSpaceBack() {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return }
+        // Where the size stays what it is, the blocks behind it go.
+        _ = ftruncate(descriptor, status.st_size)
+    }
+
     package func truncate(to size: Int64) throws(SystemError) {
         guard retryingInterrupts({ ftruncate(descriptor, off_t(size)) }) == 0 else {
             throw failure("ftruncate")

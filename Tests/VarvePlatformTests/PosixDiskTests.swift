@@ -40,6 +40,40 @@ import VarvePlatform
         }
     }
 
+    @Test func spaceSetAsideIsNoPartOfTheFileAndComesBack() throws {
+        try withDirectory { disk, path in
+            let file = try disk.open(path + "/a", .createNew)
+            try write([UInt8](repeating: 7, count: 10_000), to: file, at: 0)
+            try file.syncData()
+            func blockBytes() throws -> Int {
+                let values = try URL(fileURLWithPath: path + "/a")
+                    .resourceValues(forKeys: [.totalFileAllocatedSizeKey])
+                return values.totalFileAllocatedSize ?? 0
+            }
+            let before = try blockBytes()
+            file.setSpaceAside(1 << 20)
+            #expect(try file.size() == 10_000)
+            // tmpfs and others may know no such thing.
+            if try blockBytes() == before { return }
+            #expect(try blockBytes() >= before + 1 << 20)
+            try write([8], to: file, at: 10_000)
+            #expect(try file.size() == 10_001)
+            file.giveSpaceBack()
+            try file.syncData()
+            #expect(try blockBytes() <= before + 4096)
+            #expect(try contents(disk, path + "/a").suffix(3) == [7, 7, 8])
+        }
+    }
+
+    @Test func spaceIsNotSetAsideWhereThatWouldTakeMuchOfIt() throws {
+        try withDirectory { disk, path in
+            let file = try disk.open(path + "/a", .createNew)
+            let free = try disk.freeBytes(path)
+            file.setSpaceAside(free / 32)
+            #expect(try disk.freeBytes(path) > free - free / 64)
+        }
+    }
+
     @Test func headAndBodyLandBehindEachOther() throws {
         try withDirectory { disk, path in
             let file = try disk.open(path + "/a", .create)

@@ -71,6 +71,9 @@ int varve_can_write_back(int descriptor);
 /// is none any more. This one sets the time of modification, which costs no writing.
 int varve_takes_changes(int descriptor);
 
+/// fallocate(2) with FALLOC_FL_KEEP_SIZE. Returns 0, or -1 with errno.
+int varve_set_space_aside(int descriptor, int64_t position, int64_t count);
+
 /// syncfs(2). Returns 0, or -1 with errno.
 int varve_write_back(int descriptor);
 

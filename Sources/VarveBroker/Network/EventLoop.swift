@@ -1,4 +1,5 @@
 internal import Synchronization
+internal import VarveLog
 package import VarvePlatform
 
 /// What an event loop watches: a listener, a Kafka connection, an HTTP connection.
@@ -49,6 +50,10 @@ package final class EventLoop: @unchecked Sendable {
     private var toFlush: [UInt64] = []
     private var toResume: [UInt64] = []
     private var timers = TimerQueue()
+    /// The commit that a lone request brings.
+    private let commits = CommitTurn()
+    /// Whether the poller had one event only for this turn.
+    private var hasOneEvent = false
     private var running = true
     private var nextSweep: Int64 = 0
     /// Monotonic milliseconds at the start of this turn.
@@ -73,7 +78,7 @@ package final class EventLoop: @unchecked Sendable {
 
     /// Starts the thread. Call it once.
     package func start() {
-        thread = NamedThread(name) { [self] in run() }
+        thread = NamedThread(name) { [self] in commits.run { run() } }
     }
 
     /// Ends the thread, closing every channel. Returns when it has ended.
@@ -169,7 +174,9 @@ package final class EventLoop: @unchecked Sendable {
             wait(milliseconds: isIdle ? untilNextTimer() : 0)
             asleep.store(false, ordering: .sequentiallyConsistent)
             now = clock.monotonicMilliseconds()
+            hasOneEvent = false
             resumeAll()
+            endCommits()
 
             mailbox.withLock { swap(&$0, &jobs) }
             for job in jobs { job() }
@@ -185,9 +192,27 @@ package final class EventLoop: @unchecked Sendable {
         for token in channels.keys.sorted() { remove(token) }
     }
 
+    /// Runs `body`, which handles a request.
+    /// - Parameter isAlone: no other request of its connection is known.
+    func handling<Result>(isAlone: Bool, _ body: () -> Result) -> Result {
+        // With a second request there is something to do beside a sync.
+        if commits.isWaiting { commits.finish(runsHere: false) }
+        commits.isOpen = isAlone && hasOneEvent
+        defer { commits.isOpen = false }
+        return body()
+    }
+
+    private func endCommits() {
+        guard commits.isWaiting else { return }
+        let isIdle = mailbox.withLock { $0.isEmpty } && toFlush.isEmpty && toResume.isEmpty
+        commits.finish(runsHere: isIdle)
+        now = clock.monotonicMilliseconds()
+    }
+
     private func wait(milliseconds: Int32) {
         do throws(SystemError) {
             try poller.wait(timeoutMilliseconds: milliseconds) { event in
+                hasOneEvent = event.isOnly
                 channels[event.token]?.ready(readable: event.readable, writable: event.writable)
             }
         } catch {

@@ -1,0 +1,79 @@
+internal import Synchronization
+internal import VarvePlatform
+
+/// A commit that a thread runs itself when it has nothing else to do, instead of waking a committer
+/// for it and being woken again: two of the four wake-ups between a record and its acknowledgement.
+///
+/// For a thread that serves many and knows when it serves one. A commit waits here only while the
+/// turn is open, and only one; `finish` runs it or hands it to the committers. The thread stands
+/// still while it syncs: only where syncs have been quick (`SyncPace`).
+package final class CommitTurn {
+    private static let slot = ThreadSlot<CommitTurn>()
+    /// The turn of this thread, if it has one.
+    static var current: CommitTurn? { slot.value }
+
+    private var waiting: (partition: PartitionLog, commit: GroupCommit)?
+    /// Whether a commit that is asked for on this thread may wait for `finish`.
+    package var isOpen = false
+
+    package init() {}
+
+    /// Makes this the turn of the calling thread, for as long as that runs `body`.
+    package func run(_ body: () throws -> Void) rethrows {
+        Self.slot.value = self
+        defer { Self.slot.value = nil }
+        try body()
+    }
+
+    /// Takes a commit that would have woken a committer; false where it has to.
+    func takes(_ partition: PartitionLog, of commit: GroupCommit) -> Bool {
+        guard isOpen, waiting == nil, commit.pace.isQuick else { return false }
+        waiting = (partition, commit)
+        return true
+    }
+
+    /// Whether a commit waits for `finish`.
+    package var isWaiting: Bool { waiting != nil }
+
+    /// Ends the wait of a commit. Hold no lock that the completions of `whenDurable` take.
+    /// - Parameter runsHere: the thread has nothing else to do.
+    package func finish(runsHere: Bool) {
+        guard let (partition, commit) = waiting else { return }
+        waiting = nil
+        if runsHere { commit.runHere(partition) } else { commit.handOver(partition) }
+    }
+}
+
+/// Whether the device syncs so quickly that who serves others may wait for it.
+///
+/// After a slow sync nobody waits for many times as long as that took, and twice as long each time
+/// that the next one is slow again: a device that stalls now and then takes a few hundredths of a
+/// thread's time at most, and one that is always slow next to nothing.
+package final class SyncPace: Sendable {
+    /// A sync that takes longer (nanoseconds) is slow.
+    private static let quick: Int64 = 2_000_000
+    private static let pauseFactorMin: Int64 = 32
+    /// A minute.
+    private static let pauseMax: Int64 = 60_000_000_000
+    private static let pauseFactorMax: Int64 = 1 << 16
+    private let pauseFactor = Atomic<Int64>(pauseFactorMin)
+    private let notBefore = Atomic<Int64>(0)
+
+    package init() {}
+
+    package var isQuick: Bool {
+        let time = notBefore.load(ordering: .relaxed)
+        return time == 0 || SystemClock.monotonicNanoseconds() >= time
+    }
+
+    /// A sync that was waited for has taken so long.
+    package func note(nanoseconds: Int64) {
+        guard nanoseconds > Self.quick else {
+            return pauseFactor.store(Self.pauseFactorMin, ordering: .relaxed)
+        }
+        let factor = pauseFactor.load(ordering: .relaxed)
+        let pause = min(min(nanoseconds, Self.pauseMax) * factor, Self.pauseMax)
+        notBefore.store(SystemClock.monotonicNanoseconds() + pause, ordering: .relaxed)
+        pauseFactor.store(min(2 * factor, Self.pauseFactorMax), ordering: .relaxed)
+    }
+}
