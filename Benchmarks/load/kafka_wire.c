@@ -22,25 +22,6 @@ struct connection {
     int is_busy;
 };
 
-static int connect_broker(void) {
-    int made = socket(AF_INET, SOCK_STREAM, 0), yes = 1;
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                  .sin_port = htons((uint16_t)number_option("port", 9092))};
-    if (connect(made, (struct sockaddr *)&address, sizeof address))
-        fail("cannot connect to the broker: %s", strerror(errno));
-    setsockopt(made, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    return made;
-}
-
-static void send_all(int socket, const struct message *m) {
-    for (size_t done = 0; done < m->count;) {
-        ssize_t count = send(socket, m->bytes + done, m->count - done, MSG_NOSIGNAL);
-        if (count < 0) fail("send: %s", strerror(errno));
-        done += (size_t)count;
-    }
-}
-
 /* Takes what has come; the body of one whole answer behind its correlation id, or NULL. */
 static const unsigned char *receive(struct connection *c, size_t *count) {
     ssize_t got = recv(c->socket, c->input + c->have, sizeof c->input - c->have, MSG_DONTWAIT);
@@ -69,7 +50,7 @@ static struct connection *open_connections(int count, int poller) {
     struct connection *all = calloc((size_t)count, sizeof *all);
     if (!all) fail("out of memory");
     for (int i = 0; i < count; i++) {
-        all[i].socket = connect_broker();
+        all[i].socket = connect_server();
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = &all[i]};
         epoll_ctl(poller, EPOLL_CTL_ADD, all[i].socket, &event);
     }
@@ -128,7 +109,7 @@ static void produce(void) {
             end_produce(&request, &batch);
             c->sent_at = now_ns();
             c->is_busy = 1;
-            send_all(c->socket, &request);
+            send_bytes(c->socket, request.bytes, request.count);
         }
     }
     f.seconds = (double)(now_ns() - start) / 1e9;
@@ -226,7 +207,7 @@ static void commits(void) {
             make_commit(&request, name, topic, (int32_t)turn, (int64_t)(turn / (uint64_t)groups));
             c->sent_at = start + turn * pace;
             c->is_busy = 1;
-            send_all(c->socket, &request);
+            send_bytes(c->socket, request.bytes, request.count);
             waiting++;
             turn++;
         }
@@ -264,8 +245,8 @@ static void hold(void) {
     begin_request(&request, 18, 0, 1); /* ApiVersions */
     end_request(&request);
     for (int i = 0; i < connections; i++) {
-        int made = connect_broker();
-        send_all(made, &request);
+        int made = connect_server();
+        send_bytes(made, request.bytes, request.count);
         unsigned char answer[4096];
         if (recv(made, answer, sizeof answer, 0) <= 0) fail("connection %d was not answered", i);
     }

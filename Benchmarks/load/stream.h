@@ -17,27 +17,36 @@ struct stream {
 
 enum { STREAM_BYTES = 1 << 22 };
 
-static inline void open_stream(struct stream *s) {
-    int yes = 1;
+/* A socket connected to the server at this machine's port `port=`. */
+static inline int connect_server(void) {
+    int made = socket(AF_INET, SOCK_STREAM, 0), yes = 1;
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                                   .sin_port = htons((uint16_t)number_option("port", 0))};
+    if (connect(made, (struct sockaddr *)&address, sizeof address))
+        fail("cannot connect: %s", strerror(errno));
+    setsockopt(made, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    return made;
+}
+
+static inline void send_bytes(int socket, const void *bytes, size_t count) {
+    for (size_t done = 0; done < count;) {
+        ssize_t sent = send(socket, (const char *)bytes + done, count - done, MSG_NOSIGNAL);
+        if (sent < 0) fail("send: %s", strerror(errno));
+        done += (size_t)sent;
+    }
+}
+
+static inline void open_stream(struct stream *s) {
     memset(s, 0, sizeof *s);
     s->input = malloc(STREAM_BYTES);
     s->output = malloc(STREAM_BYTES);
-    s->socket = socket(AF_INET, SOCK_STREAM, 0);
     if (!s->input || !s->output) fail("out of memory");
-    if (connect(s->socket, (struct sockaddr *)&address, sizeof address))
-        fail("cannot connect: %s", strerror(errno));
-    setsockopt(s->socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    s->socket = connect_server();
 }
 
 static inline void flush_stream(struct stream *s) {
-    for (size_t done = 0; done < s->unsent;) {
-        ssize_t count = send(s->socket, s->output + done, s->unsent - done, MSG_NOSIGNAL);
-        if (count < 0) fail("send: %s", strerror(errno));
-        done += (size_t)count;
-    }
+    send_bytes(s->socket, s->output, s->unsent);
     s->unsent = 0;
 }
 
