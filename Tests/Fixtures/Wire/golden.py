@@ -12,6 +12,8 @@ import uuid
 
 from kafka.protocol.schemas import StructField, load_json
 
+from golden_values import boolean, fnv, signed
+
 APIS = """Produce Fetch ListOffsets Metadata OffsetCommit OffsetFetch FindCoordinator JoinGroup
 Heartbeat LeaveGroup SyncGroup DescribeGroups ListGroups SaslHandshake ApiVersions CreateTopics
 DeleteTopics DeleteRecords InitProducerId OffsetForLeaderEpoch DescribeConfigs AlterConfigs
@@ -22,18 +24,6 @@ ListConfigResources ElectLeaders AlterPartitionReassignments ListPartitionReassi
 DescribeQuorum UpdateFeatures DescribeUserScramCredentials AlterUserScramCredentials DescribeAcls
 CreateAcls DeleteAcls AddPartitionsToTxn AddOffsetsToTxn EndTxn WriteTxnMarkers TxnOffsetCommit
 DescribeProducers DescribeTransactions ListTransactions""".split()
-
-
-def fnv(text):
-    state = 0xCBF29CE484222325
-    for byte in text.encode():
-        state = (state ^ byte) * 0x100000001B3 % 2**64
-    return state
-
-
-def signed(number, bits):
-    number %= 2**bits
-    return number - 2**bits if number >= 2**(bits - 1) else number
 
 
 def in_versions(text, version):
@@ -57,12 +47,12 @@ def value(kind, path):
         number = fnv(path)
         return uuid.UUID(int=number << 64 | number)
     if kind == "bool":
-        return fnv(path) & 1 == 1
+        return boolean(path)
     if kind == "uint16":
         return fnv(path) % 2**16
     if kind == "float64":
-        return float(signed(fnv(path), 32))
-    return signed(fnv(path), {"int8": 8, "int16": 16, "int32": 32, "int64": 64}[kind])
+        return float(signed(path, 32))
+    return signed(path, {"int8": 8, "int16": 16, "int32": 32, "int64": 64}[kind])
 
 
 def fill(field, path, version, null):

@@ -8,6 +8,8 @@ fields, so their paths are told here, in their order on the wire.
 from kafka.protocol import admin, commit
 from kafka.protocol.types import Array, Boolean, Int8, Int16, Int32, Int64, Schema, String
 
+from golden_values import boolean, signed
+
 RULE = "principal host operation permissionType"
 OLD = {
     "OffsetCommitRequest": ["""groupId topics[name partitions[partitionIndex committedOffset
@@ -40,18 +42,6 @@ OLD = {
 }
 
 
-def fnv(text):
-    state = 0xCBF29CE484222325
-    for byte in text.encode():
-        state = (state ^ byte) * 0x100000001B3 % 2**64
-    return state
-
-
-def signed(number, bits):
-    number %= 2**bits
-    return number - 2**bits if number >= 2**(bits - 1) else number
-
-
 def parse(text):
     """The names in `text`; behind a name with brackets the names within them."""
     words = text.replace("[", " [ ").replace("]", " ] ").split()
@@ -82,9 +72,9 @@ def value(kind, names, path):
         return path
     for number, bits in ((Int8, 8), (Int16, 16), (Int32, 32), (Int64, 64)):
         if kind is number:
-            return signed(fnv(path), bits)
+            return signed(path, bits)
     assert kind is Boolean, kind
-    return fnv(path) & 1 == 1
+    return boolean(path)
 
 
 for name, versions in OLD.items():
