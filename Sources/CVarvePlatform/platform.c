@@ -40,8 +40,12 @@ int varve_open(const char *path, int flags, unsigned mode) {
 
 int varve_open_direct(const char *path) { return open(path, O_RDONLY | O_DIRECT | O_CLOEXEC); }
 
+static struct flock whole_file(short type) {
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0};
+}
+
 static int set_lock(int descriptor, short type) {
-    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0};
+    struct flock lock = whole_file(type);
     return fcntl(descriptor, F_OFD_SETLK, &lock);
 }
 
@@ -52,7 +56,7 @@ int varve_unlock(int descriptor) { return set_lock(descriptor, F_UNLCK); }
 int varve_is_main_thread(void) { return gettid() == getpid(); }
 
 int varve_is_locked(int descriptor) {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0};
+    struct flock lock = whole_file(F_WRLCK);
     if (fcntl(descriptor, F_OFD_GETLK, &lock) != 0) return -1;
     return lock.l_type != F_UNLCK;
 }

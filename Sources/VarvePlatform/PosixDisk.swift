@@ -1,12 +1,15 @@
 internal import CVarvePlatform
 internal import Glibc
-internal import Synchronization
 
 /// The machine's file system.
 package final class PosixDisk: Disk {
     package init() {}
 
     package func open(_ path: String, _ mode: DiskOpenMode) throws(SystemError) -> any DiskFile {
+        try PosixFile(descriptor: descriptor(path, mode), path: path)
+    }
+
+    private func descriptor(_ path: String, _ mode: DiskOpenMode) throws(SystemError) -> Int32 {
         let flags =
             switch mode {
             case .read: O_RDONLY
@@ -16,7 +19,7 @@ package final class PosixDisk: Disk {
             }
         let descriptor = retryingInterrupts { varve_open(path, flags, 0o640) }
         guard descriptor >= 0 else { throw .last("open", path) }
-        return PosixFile(descriptor: descriptor, path: path)
+        return descriptor
     }
 
     package func createDirectory(_ path: String) throws(SystemError) {
@@ -83,14 +86,14 @@ package final class PosixDisk: Disk {
     }
 
     package func lock(_ path: String) throws(SystemError) -> (any DiskFile)? {
-        let file = try open(path, .create)
-        guard let posix = file as? PosixFile else { preconditionFailure("open made another type") }
-        if varve_lock_exclusive(posix.descriptor) == 0 {
-            posix.isLocked.store(true, ordering: .relaxed)
-            return file
+        let descriptor = try descriptor(path, .create)
+        if varve_lock_exclusive(descriptor) == 0 {
+            return PosixFile(descriptor: descriptor, path: path, isLock: true)
         }
-        if Glibc.errno == EAGAIN || Glibc.errno == EACCES { return nil }
-        throw .last("fcntl(F_OFD_SETLK)", path)
+        let error = SystemError.last("fcntl(F_OFD_SETLK)", path)
+        close(descriptor)
+        if error.errno == EAGAIN || error.errno == EACCES { return nil }
+        throw error
     }
 
     package func fileSystem(of path: String) throws(SystemError) -> (any DiskFileSystem)? {
@@ -143,15 +146,16 @@ package final class PosixFile: DiskFile {
     /// For calls that need the number itself (sendfile); good while this object lives.
     package let descriptor: Int32
     /// The file is a lock that this holds.
-    fileprivate let isLocked = Atomic<Bool>(false)
+    private let isLock: Bool
 
     /// One write call carries at most this much. Measured on ext4 without preallocation: single
     /// writes of 1 MiB and more cost five times the CPU of 64 to 256 KiB pieces.
     private static let writeBytesMax = 256 << 10
 
-    init(descriptor: Int32, path: String) {
+    init(descriptor: Int32, path: String, isLock: Bool = false) {
         self.descriptor = descriptor
         self.path = path
+        self.isLock = isLock
     }
 
     /// Opens an existing file, or pipe, to be read only.
@@ -163,7 +167,7 @@ package final class PosixFile: DiskFile {
 
     deinit {
         // A child between its fork and its exec has a copy of the descriptor, which keeps the lock.
-        if isLocked.load(ordering: .relaxed) { _ = varve_unlock(descriptor) }
+        if isLock { _ = varve_unlock(descriptor) }
         close(descriptor)
     }
 
