@@ -164,14 +164,7 @@ struct ConnectionTests {
     }
 
     @Test func requestsInFlightAreBounded() throws {
-        let disk = GateDisk()
-        let test = try TestBroker(
-            limits: limits { $0.requestsInFlightMax = 10 }, disk: disk)
-        try test.broker.createTopic("t")
-        let client = try test.client()
-        disk.set(.closed)
-        try sendBatches(client)
-        Thread.sleep(forTimeInterval: 0.3)
+        let (test, disk, client) = try brokerWithBatchesInFlight { $0.requestsInFlightMax = 10 }
         #expect(try test.state.metrics.requestCount(.produce) == 10)
         disk.set(.open)
         #expect(try offsets(client) == Array(0..<50))
@@ -180,18 +173,11 @@ struct ConnectionTests {
     /// Beyond its own number a connection's requests count against what all of them share, until
     /// they are answered or it has closed.
     @Test func requestsInFlightOfAllConnectionsAreBounded() throws {
-        let disk = GateDisk()
-        let test = try TestBroker(
-            limits: limits {
-                $0.requestsInFlightMax = 30
-                $0.requestsInFlightUnshared = 10
-                $0.requestsInFlightSharedMax = 25
-            }, disk: disk)
-        try test.broker.createTopic("t")
-        let first = try test.client()
-        disk.set(.closed)
-        try sendBatches(first)
-        Thread.sleep(forTimeInterval: 0.3)
+        let (test, disk, first) = try brokerWithBatchesInFlight {
+            $0.requestsInFlightMax = 30
+            $0.requestsInFlightUnshared = 10
+            $0.requestsInFlightSharedMax = 25
+        }
         #expect(try test.state.metrics.requestCount(.produce) == 30)
         var second: TestClient? = try test.client()
         try sendBatches(second!)
@@ -209,6 +195,21 @@ struct ConnectionTests {
             Thread.sleep(forTimeInterval: 0.01)
         }
         #expect(try test.state.pipelined.bytesUsed == 0)
+    }
+
+    /// A broker whose disk syncs nothing until it is opened, and a client that has sent batches and
+    /// has no answer yet.
+    private func brokerWithBatchesInFlight(
+        _ change: (inout ConnectionLimits) -> Void
+    ) throws -> (test: TestBroker, disk: GateDisk, client: TestClient) {
+        let disk = GateDisk()
+        let test = try TestBroker(limits: limits(change), disk: disk)
+        try test.broker.createTopic("t")
+        let client = try test.client()
+        disk.set(.closed)
+        try sendBatches(client)
+        Thread.sleep(forTimeInterval: 0.3)
+        return (test, disk, client)
     }
 
     private func sendBatches(_ client: TestClient) throws {
