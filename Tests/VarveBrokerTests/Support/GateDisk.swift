@@ -1,9 +1,9 @@
 import VarvePlatform
 
 /// The machine's disk with a gate before every sync of a log file: closed, syncs wait; failing,
-/// they fail as a sick disk's do.
+/// they fail as a sick disk's do; losing, what was to be synced is gone besides.
 final class GateDisk: Disk {
-    enum Gate { case open, closed, failing }
+    enum Gate { case open, closed, failing, losing }
 
     private let real = PosixDisk()
     private let gate = Lock(Gate.open)
@@ -19,9 +19,13 @@ final class GateDisk: Disk {
             if case .closed = gate { return nil }
             return gate
         }
-        if case .failing = found {
+        if found != .open {
             throw SystemError(call: "fdatasync", errno: SystemError.eio, subject: path)
         }
+    }
+
+    fileprivate func keepsWrites(_ path: String) -> Bool {
+        !path.hasSuffix(".log") || gate.withLock { $0 != .losing }
     }
 
     func open(_ path: String, _ mode: DiskOpenMode) throws(SystemError) -> any DiskFile {
@@ -53,7 +57,7 @@ private final class GateFile: DiskFile {
         into buffer: UnsafeMutableRawBufferPointer, at position: Int64
     ) throws(SystemError) -> Int { try file.read(into: buffer, at: position) }
     func write(_ bytes: UnsafeRawBufferPointer, at position: Int64) throws(SystemError) {
-        try file.write(bytes, at: position)
+        if disk.keepsWrites(path) { try file.write(bytes, at: position) }
     }
     func allocate(to size: Int64) throws(SystemError) { try file.allocate(to: size) }
     func truncate(to size: Int64) throws(SystemError) { try file.truncate(to: size) }

@@ -48,12 +48,13 @@ import VarveWire
         return try #require(answers.wait(timeoutMilliseconds: 10_000) { $0.first })
     }
 
-    @Test func whatAFailedSyncMayHaveLostIsWrittenAgain() throws {
+    @Test(arguments: [GateDisk.Gate.failing, .losing])
+    func whatAFailedSyncMayHaveLostIsWrittenAgain(fault: GateDisk.Gate) throws {
         let disk = GateDisk()
         let path = TestBroker.makeDirectory()
         var (coordinator, directory) = try open(disk, path)
         let all = try #require(try beat(coordinator, "a", 0).get().assignment)
-        disk.set(.failing)
+        disk.set(fault)
         let refusal = ConsumerRefusal(error: .notCoordinator)
         #expect(try beat(coordinator, "b", 0) == .failure(refusal))
         #expect(try beat(coordinator, "a", 1) == .failure(refusal), "its answer rests on it too")
@@ -83,7 +84,8 @@ import VarveWire
 
     /// The log may have the group as it was, or as it was to be: what is written next leaves
     /// nothing of the other.
-    @Test func aConversionThatMayBeLostIsWrittenAgain() throws {
+    @Test(arguments: [GateDisk.Gate.failing, .losing])
+    func aConversionThatMayBeLostIsWrittenAgain(fault: GateDisk.Gate) throws {
         let disk = GateDisk()
         let path = TestBroker.makeDirectory()
         var (coordinator, directory) = try open(disk, path) { $0.limits.initialRebalanceDelay = 0 }
@@ -124,7 +126,7 @@ import VarveWire
         }
         let first = try join()
         #expect(try sync(first) == .none)
-        disk.set(.failing)
+        disk.set(fault)
         let refusal = ConsumerRefusal(error: .notCoordinator)
         #expect(try beat(coordinator, "new", 0) == .failure(refusal))
         try reopen()
@@ -135,7 +137,7 @@ import VarveWire
         try restart()
         #expect(coordinator.describeConsumers("g").map { Set($0.members.keys) } == members)
 
-        disk.set(.failing)
+        disk.set(fault)
         #expect(try beat(coordinator, "new", -1) == .failure(refusal))
         #expect(coordinator.describe("g")?.members.count == 1)
         try reopen()
@@ -184,7 +186,7 @@ import VarveWire
     @Test func noTwoOwnersComeFromAnyRecords() throws {
         var records: [ConsumerRecordID: ByteSlice] = [:]
         let topic = UniqueID(high: 1, low: 1)
-        for (id, numbers) in [("a", [Int32(0), 1]), ("b", [1, 2])] {
+        for (id, numbers) in [("a", [Int32(0), 1]), ("b", [1, 2]), ("nobody", [3])] {
             records[.member(id)] = try ConsumerGroupMemberMetadataValue().encoded()
             records[.current(id)] = try ConsumerGroupCurrentMemberValue {
                 $0.memberEpoch = .max
@@ -198,10 +200,11 @@ import VarveWire
             }.encoded()
         }
         records[.group] = try ConsumerGroupMetadataValue { $0.epoch = .max }.encoded()
-        records[.current("nobody")] = records[.current("a")]
+        records[.member("nobody")] = nil
         var group = try ConsumerGroup(
             id: "g", restoring: records, limits: ConsumerLimits(), at: 0)
         #expect(group.members["a"]?.assigned.count == 2)
+        #expect(group.members["a"]?.state == .waiting)
         #expect(group.members["b"] == nil)
         #expect(group.owners.count == 2)
         // Epochs at their end do not trap.
