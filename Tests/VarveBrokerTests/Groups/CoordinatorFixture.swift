@@ -30,10 +30,16 @@ final class Awaited<Value: Sendable>: Sendable {
             $0.append(value)
             #expect($0.count == 1, "answered twice")
         }
+        box.signal()
     }
 
     /// Nil while it has not come.
     var value: Value? { box.withLock { $0.first } }
+
+    /// Waits for it.
+    func get() throws -> Value {
+        try #require(box.wait(timeoutMilliseconds: 10_000) { $0.first })
+    }
 }
 
 /// A coordinator on a real data directory whose commits the test makes by hand.
