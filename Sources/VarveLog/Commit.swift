@@ -54,6 +54,13 @@ extension PartitionLog {
         }
     }
 
+    /// Whether a commit now is one sync of one file that has been there before, and no more.
+    var isOneSyncEnough: Bool {
+        state.withLock { state in
+            state.active.base == state.durable.segmentBase && !state.needsDirectorySync
+        }
+    }
+
     /// What a commit has to make durable now. Called by the committer, one commit at a time; nil
     /// where the partition is not online.
     func beginCommit() -> CommitWork? {

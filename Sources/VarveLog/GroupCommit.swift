@@ -212,16 +212,15 @@ final class GroupCommit: Sendable {
 
     /// Commits a partition that a turn has taken, on this thread but for what takes longer.
     func runHere(_ partition: PartitionLog) {
+        guard partition.isOneSyncEnough else { return handOver(partition) }
         defer { endRun() }
         guard let work = partition.beginCommit() else { return }
-        guard work.canShareSync, !work.syncsDirectory else {
-            return leave(.sync(partition, work))
-        }
         let start = SystemClock.monotonicNanoseconds()
         sync(partition, work)
         pace.note(nanoseconds: SystemClock.monotonicNanoseconds() - start)
         if !work.upkeep.isEmpty {
-            leave(.finish(partition, work))
+            queue.withLock { $0.begun.append(.finish(partition, work)) }
+            queue.signalOne()
         } else if partition.finish(work) {
             enqueue(partition)
         }
@@ -231,11 +230,6 @@ final class GroupCommit: Sendable {
     func handOver(_ partition: PartitionLog) {
         enqueue(partition)
         endRun()
-    }
-
-    private func leave(_ job: Job) {
-        queue.withLock { $0.begun.append(job) }
-        queue.signalOne()
     }
 
     private func enqueue(_ partition: PartitionLog) {
