@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <linux/magic.h>
 #include <linux/sockios.h>
 #include <malloc.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -110,3 +112,35 @@ void varve_keep_freed_memory(size_t bytes) {
     (void)bytes;
 #endif
 }
+
+/// Whether the loader had to change the object's code (DT_TEXTREL, DF_TEXTREL).
+static int has_changed_code(const struct dl_phdr_info *object) {
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+        if (header->p_type != PT_DYNAMIC) continue;
+        const ElfW(Dyn) *entry = (const ElfW(Dyn) *)(object->dlpi_addr + header->p_vaddr);
+        for (; entry->d_tag != DT_NULL; entry++)
+            if (entry->d_tag == DT_TEXTREL
+                || (entry->d_tag == DT_FLAGS && (entry->d_un.d_val & DF_TEXTREL)))
+                return 1;
+    }
+    return 0;
+}
+
+static int unmap_code(struct dl_phdr_info *object, size_t size, void *context) {
+    (void)size, (void)context;
+    if (has_changed_code(object)) return 0;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+        if (header->p_type != PT_LOAD || (header->p_flags & PF_W)) continue;
+        // The last page may be shared with a segment that can be written.
+        uintptr_t start = (object->dlpi_addr + header->p_vaddr) & ~(page - 1);
+        uintptr_t end = (object->dlpi_addr + header->p_vaddr + header->p_memsz) & ~(page - 1);
+        // It fails for what is no file, the kernel's own page: that stays.
+        if (end > start) madvise((void *)start, end - start, MADV_DONTNEED);
+    }
+    return 0;
+}
+
+void varve_unmap_code(void) { dl_iterate_phdr(unmap_code, NULL); }

@@ -18,6 +18,16 @@ package enum ProcessControl {
     /// other threads have allocated by then is not kept.
     package static func keepFreedMemory(upTo bytes: Int) { varve_keep_freed_memory(bytes) }
 
+    /// At the end of a start, which has gone through most of the program's code once: unmaps it,
+    /// half a second later, when threads have settled. What is used on comes back from the page
+    /// cache, about a third.
+    package static func unmapCodeSoon() {
+        NamedThread("unmap-code") {
+            usleep(500_000)
+            varve_unmap_code()
+        }.detach()
+    }
+
     /// Blocks SIGTERM, SIGINT and SIGHUP in this thread and all it starts later, so that only
     /// `waitForSignal` sees them, and ignores SIGPIPE. Call it first of all in `main`.
     package static func holdSignals() {

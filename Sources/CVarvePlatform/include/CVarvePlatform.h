@@ -29,6 +29,12 @@ size_t varve_json_plain_portable(const void *text, size_t count, int *escaped);
 /// hand it back to the system and fault it in again.
 void varve_keep_freed_memory(size_t bytes);
 
+/// Unmaps the pages of the program's and its libraries' code and constants (madvise
+/// MADV_DONTNEED): those that are needed again come back from the page cache when they are touched.
+/// Leaves alone what may have been changed in memory. For the end of a start, whose code makes up
+/// most of what is mapped then and is not used again.
+void varve_unmap_code(void);
+
 /// epoll_ctl with the token in `data.u64`. Returns 0 or -1 with errno.
 int varve_epoll_ctl(int poller, int operation, int descriptor, uint32_t events, uint64_t token);
 

@@ -43,6 +43,7 @@ enum BrokerCommand {
                 let broker = try Broker(
                     configuration, disk: PosixDisk(), clock: SystemClock(), logger: logger)
                 try broker.start()
+                ProcessControl.unmapCodeSoon()
                 while isStopping.wait({ $0 ? true : nil }) == nil {}
                 logger.info("stopping")
                 try broker.stop()

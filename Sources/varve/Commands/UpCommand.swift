@@ -35,6 +35,7 @@ enum UpCommand {
             },
             logger: logger, isReady: { isReady(configuration, process: $0) },
             ready: {
+                ProcessControl.unmapCodeSoon()
                 reports.begin()
                 createTopics(configuration, logger)
                 logger.info(

@@ -35,6 +35,7 @@ enum WorkerCommand {
         let reporting = report(worker, to: arguments.string(statusFile), logger)
         let outcome: Result<Void, CommandError>
         do throws(WorkerError) {
+            ProcessControl.unmapCodeSoon()
             outcome = .success(try await worker.run())
         } catch {
             outcome = .failure(.failed("worker \(name): \(error)"))
