@@ -206,6 +206,21 @@ import VarvePlatform
         #expect(gone.status == 1)
     }
 
+    /// What is mapped for the start alone goes, and what is used on comes back.
+    @Test func idleBrokerKeepsNoPagesOfItsStart() throws {
+        let broker = try TestBroker()
+        func kibibytes(_ name: String) throws -> Int {
+            let status = try String(
+                contentsOfFile: "/proc/\(broker.process.identifier)/status", encoding: .utf8)
+            let line = status.split(separator: "\n").first { $0.hasPrefix(name + ":") }
+            return line?.split(whereSeparator: \.isWhitespace).dropFirst().first
+                .flatMap { Int($0) } ?? 0
+        }
+        #expect(try eventually { try kibibytes("VmRSS") < kibibytes("VmHWM") * 3 / 4 })
+        #expect(try broker.run("topic", "create", "t").status == 0)
+        #expect(try broker.run("produce", "-t", "t", input: "a\n").status == 0)
+    }
+
     @Test func brokerStopsCleanlyAndGoesOnWhereItStopped() throws {
         let broker = try TestBroker()
         _ = try broker.run("produce", "-t", "t", input: "a\nb\n")
