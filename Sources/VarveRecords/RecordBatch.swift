@@ -27,19 +27,7 @@ package enum RecordBatch {
         in batch: ByteSlice, decompressedBytesMax: Int = decompressedBytesMax,
         _ body: (Record) -> Void
     ) throws(RecordError) {
-        let header = try batch.withUnsafeBytes { (bytes) throws(RecordError) in
-            try RecordBatchHeader(parsing: bytes)
-        }
-        guard header.totalByteCount <= batch.count else {
-            throw .truncated(needed: header.totalByteCount, available: batch.count)
-        }
-        guard let codec = header.attributes.codec else {
-            throw .unknownCodec(Int(header.attributes.rawValue & 7))
-        }
-        guard header.recordCount >= 0 else { throw .inconsistent("negative record count") }
-        let payload = try codec.decompress(
-            batch[RecordBatchHeader.byteCount..<header.totalByteCount],
-            bytesMax: decompressedBytesMax)
+        let (header, payload) = try decompressed(batch, bytesMax: decompressedBytesMax)
         // The smallest record takes 7 bytes, so a count that lies is found before the loop.
         guard Int(header.recordCount) * 7 <= payload.count else {
             throw .inconsistent("\(header.recordCount) records in \(payload.count) bytes")
@@ -61,6 +49,35 @@ package enum RecordBatch {
         guard reader.isAtEnd else {
             throw .inconsistent("\(reader.remaining) bytes after the last record")
         }
+    }
+
+    /// Takes the one batch at the start of `batch` apart as its consumers will, and tells whether
+    /// they can, and find offset deltas 0, 1, 2 ….
+    /// - Throws: why they cannot; the batch may also be damaged then, its checksum is not looked at.
+    package static func checkRecords(in batch: ByteSlice) throws(RecordError) {
+        let (header, payload) = try decompressed(batch, bytesMax: decompressedBytesMax)
+        let flaw = payload.withUnsafeBytes {
+            RecordWalk.flaw(in: $0, count: Int(header.recordCount))
+        }
+        if let flaw { throw .inconsistent(flaw) }
+    }
+
+    private static func decompressed(
+        _ batch: ByteSlice, bytesMax: Int
+    ) throws(RecordError) -> (RecordBatchHeader, ByteSlice) {
+        let header = try batch.withUnsafeBytes { (bytes) throws(RecordError) in
+            try RecordBatchHeader(parsing: bytes)
+        }
+        guard header.totalByteCount <= batch.count else {
+            throw .truncated(needed: header.totalByteCount, available: batch.count)
+        }
+        guard let codec = header.attributes.codec else {
+            throw .unknownCodec(Int(header.attributes.rawValue & 7))
+        }
+        guard header.recordCount >= 0 else { throw .inconsistent("negative record count") }
+        let payload = try codec.decompress(
+            batch[RecordBatchHeader.byteCount..<header.totalByteCount], bytesMax: bytesMax)
+        return (header, payload)
     }
 
     /// Splits batches that stand back to back, as in a fetch response. A partial batch at the end

@@ -35,16 +35,15 @@ enum CompressedBatch {
     /// Takes a compressed batch apart as its consumers will: one that none of them could read would
     /// hold them up for ever. Kafka's broker does the same (`LogValidator`).
     private static func check(_ batch: ByteSlice) throws(RecordError) {
-        // Damage on the way is to be told from a batch that is whole and wrong: the one is worth
-        // sending again.
-        var next = try batch.withUnsafeBytes { (bytes) throws(RecordError) in
-            try RecordBatchHeader.verified(bytes)
-        }.baseOffset
-        var misplaced: Int64?
-        try RecordBatch.forEachRecord(in: batch) { record in
-            if record.offset != next && misplaced == nil { misplaced = next }
-            next += 1
+        do throws(RecordError) {
+            try RecordBatch.checkRecords(in: batch)
+        } catch {
+            // Damage on the way is to be told from a batch that is whole and wrong: the one is
+            // worth sending again.
+            _ = try batch.withUnsafeBytes { (bytes) throws(RecordError) in
+                try RecordBatchHeader.verified(bytes)
+            }
+            throw error
         }
-        if let misplaced { throw .inconsistent("record \(misplaced) is out of its order") }
     }
 }
