@@ -125,10 +125,13 @@ final class GroupCommit: Sendable {
         case .one(let job): run(job)
         case .together(let partitions): commit(partitions)
         }
-        endRun()
+        endTurn()
     }
 
-    private func endRun() {
+    /// Nobody is idle until `endTurn`.
+    func beginTurn() { queue.withLock { $0.running += 1 } }
+
+    func endTurn() {
         let mustTell = queue.withLock { queue in
             queue.running -= 1
             return queue.idleWaiters > 0 && queue.isIdle
@@ -153,7 +156,7 @@ final class GroupCommit: Sendable {
         case .finish(let log, let begun):
             (partition, work) = (log, begun)
         }
-        if partition.finish(work) { enqueue(partition) }
+        if partition.finish(work) { enqueue([partition]) }
     }
 
     private func sync(_ partition: PartitionLog, _ work: PartitionLog.CommitWork) {
@@ -201,19 +204,15 @@ final class GroupCommit: Sendable {
         for _ in 0..<max(0, min(wanted, syncers)) { queue.signalOne() }
     }
 
-    /// Puts a partition into the queue. REQUIRES: the caller has just set its `isQueued`.
+    /// Puts a partition into the queue, or has it wait for the end of the thread's turn. REQUIRES:
+    /// the caller has just set its `isQueued`.
     func submit(_ partition: PartitionLog) {
-        if !isManual, let turn = CommitTurn.current, turn.takes(partition, of: self) {
-            // Nobody is idle before its turn has ended.
-            return queue.withLock { $0.running += 1 }
-        }
-        enqueue(partition)
+        if !isManual, let turn = CommitTurn.current, turn.takes(partition, of: self) { return }
+        enqueue([partition])
     }
 
-    /// Commits a partition that a turn has taken, on this thread but for what takes longer.
+    /// Commits a partition on this thread but for what takes longer than its sync.
     func runHere(_ partition: PartitionLog) {
-        guard partition.isOneSyncEnough else { return handOver(partition) }
-        defer { endRun() }
         guard let work = partition.beginCommit() else { return }
         let start = SystemClock.monotonicNanoseconds()
         sync(partition, work)
@@ -222,22 +221,17 @@ final class GroupCommit: Sendable {
             queue.withLock { $0.begun.append(.finish(partition, work)) }
             queue.signalOne()
         } else if partition.finish(work) {
-            enqueue(partition)
+            enqueue([partition])
         }
     }
 
-    /// Gives a partition that a turn has taken to the threads.
-    func handOver(_ partition: PartitionLog) {
-        enqueue(partition)
-        endRun()
-    }
-
-    private func enqueue(_ partition: PartitionLog) {
-        let mustWake = queue.withLock { queue in
-            queue.waiting.append(partition)
-            return !queue.isTogether && !isManual
+    func enqueue(_ partitions: [PartitionLog]) {
+        let wanted = queue.withLock { queue in
+            queue.waiting += partitions
+            if queue.isTogether || isManual { return 0 }
+            return queue.canSyncTogether ? 1 : min(partitions.count, syncers)
         }
-        if mustWake { queue.signalOne() }
+        for _ in 0..<wanted { queue.signalOne() }
     }
 
     /// Makes everything appended so far durable. In manual mode on this thread, otherwise by

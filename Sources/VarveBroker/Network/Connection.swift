@@ -39,8 +39,6 @@ final class Connection: Channel {
     let peerHost: String
     /// Who the client is: known after the handshake, before its first request is handled.
     private(set) var principal = Principal.anonymous
-    /// A request that is larger is one of a stream, whose next one comes while it is synced.
-    private static let loneRequestBytesMax = 16 << 10
     /// Where this client reaches this broker.
     let advertised: Endpoint
     private var stream: SocketStream
@@ -296,8 +294,7 @@ final class Connection: Channel {
     private func dispatch(_ frame: ByteSlice) {
         let number = responses.open()
         countPipelined()
-        let isAlone = frames.isEmpty && frame.count <= Self.loneRequestBytesMax
-        let outcome = loop.handling(isAlone: isAlone) {
+        let outcome = loop.handling(bytes: frame.count) {
             Dispatch.run(frame, number: number, connection: self, loop: loop, broker: broker)
         }
         switch outcome {

@@ -36,6 +36,10 @@ package final class EventLoop: @unchecked Sendable {
     static let sweepMilliseconds: Int64 = 1000
     /// Bytes read off one socket at a time into the loop's shared buffer.
     static let scratchByteCount = 256 << 10
+    /// Commits wait for the end of the turn until its requests have so many bytes.
+    private static let turnBytesMax = 256 << 10
+    /// A request that is larger is one of a stream, whose next one comes while it is synced.
+    private static let loneRequestBytesMax = 16 << 10
 
     package let clock: any Clock
     private let name: String
@@ -50,8 +54,10 @@ package final class EventLoop: @unchecked Sendable {
     private var toFlush: [UInt64] = []
     private var toResume: [UInt64] = []
     private var timers = TimerQueue()
-    /// The commit that a lone request brings.
+    /// The commits that this turn's requests bring, how many those are, and their bytes.
     private let commits = CommitTurn()
+    private var requests = 0
+    private var requestBytes = 0
     /// Whether the poller had one event only for this turn.
     private var hasOneEvent = false
     private var running = true
@@ -174,7 +180,6 @@ package final class EventLoop: @unchecked Sendable {
             wait(milliseconds: isIdle ? untilNextTimer() : 0)
             asleep.store(false, ordering: .sequentiallyConsistent)
             now = clock.monotonicMilliseconds()
-            hasOneEvent = false
             resumeAll()
             endCommits()
 
@@ -192,25 +197,32 @@ package final class EventLoop: @unchecked Sendable {
         for token in channels.keys.sorted() { remove(token) }
     }
 
-    /// Runs `body`, which handles a request.
-    /// - Parameter isAlone: no other request of its connection is known.
-    func handling<Result>(isAlone: Bool, _ body: () -> Result) -> Result {
-        // With a second request there is something to do beside a sync.
-        if commits.isWaiting { commits.finish(runsHere: false) }
-        commits.isOpen = isAlone && hasOneEvent
-        defer { commits.isOpen = false }
+    /// Runs `body`, which handles a request of `bytes`.
+    func handling<Result>(bytes: Int, _ body: () -> Result) -> Result {
+        requests += 1
+        requestBytes += bytes
+        commits.isOpen = true
+        defer {
+            commits.isOpen = false
+            // Is worth a sync, while the next ones are handled.
+            if requestBytes >= Self.turnBytesMax { endCommits() }
+        }
         return body()
     }
 
     private func endCommits() {
+        let isLone = requests == 1 && requestBytes <= Self.loneRequestBytesMax && hasOneEvent
+        requests = 0
+        requestBytes = 0
         guard commits.isWaiting else { return }
         let isIdle = mailbox.withLock { $0.isEmpty } && toFlush.isEmpty && toResume.isEmpty
-        commits.finish(runsHere: isIdle)
+        commits.finish(runsHere: isLone && isIdle)
         now = clock.monotonicMilliseconds()
     }
 
     private func wait(milliseconds: Int32) {
         do throws(SystemError) {
+            hasOneEvent = false
             try poller.wait(timeoutMilliseconds: milliseconds) { event in
                 hasOneEvent = event.isOnly
                 channels[event.token]?.ready(readable: event.readable, writable: event.writable)
