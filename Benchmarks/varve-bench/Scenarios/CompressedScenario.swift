@@ -17,7 +17,7 @@ enum CompressedScenario {
             ]
         ) { bench in
             let load = Load(
-                recordBytes: eventBytes, records: 120_000, codec: "lz4",
+                recordBytes: eventBytes, records: 600_000, codec: "lz4",
                 lines: try bench.options.events ?? LookAlikeEvents.file(bench))
             var servers = try Peers.all(bench, kafkaOnly: true)
             servers.append(

@@ -99,10 +99,12 @@ final class Tailing: Contestant {
     func measure(round: Int) throws -> Measurement {
         let topic = "bench-\(round)"
         try KafkaTopic.make(topic, partitions: load.partitions, on: server)
-        return try server.measured {
+        let (_, measurement) = try server.measured {
             try server.tail(
                 load, groups: 3, to: topic, seconds: server.bench.options.seconds)
-        }.1
+        }
+        try KafkaTopic.delete(topic, on: server)
+        return measurement
     }
 
     func finish() { server.stop() }

@@ -38,6 +38,7 @@ final class Producing: Contestant {
             bytesPerSync = report.bytes / syncs
         }
         try server.verify(report, in: topic, partitions: load.partitions)
+        if let broker = server as? any KafkaBroker { try KafkaTopic.delete(topic, on: broker) }
         return measurement
     }
 

@@ -9,4 +9,15 @@ enum KafkaTopic {
             ], log: "\(server.bench.directory)/topic"
         ).output()
     }
+
+    /// What a round has written goes before the next begins: clean pages that nobody reads any more
+    /// fill the memory otherwise, and whoever writes next pays for their removal.
+    static func delete(_ name: String, on server: any KafkaBroker) throws {
+        guard server.keepsEvents else { return }
+        _ = try Program(
+            server.bench.broker,
+            ["topic", "delete", name, "--bootstrap-server", server.bootstrap],
+            log: "\(server.bench.directory)/topic"
+        ).output()
+    }
 }
