@@ -1,6 +1,7 @@
 /* What the machine itself can do, with the same bytes.
  *
- *     limits append   file= bytes= piece= group=   writes of `piece` bytes, fdatasync each `group`
+ *     limits append   file= bytes= piece= group=   writes of `piece` bytes, fdatasync each `group`;
+ *                     pause=                       each so many microseconds after the one before
  *     limits scatter file= files= bytes= piece= group= seconds=
  *                                                  the same to each file in turn, and one syncfs for
  *                                                  each `group` of pieces
@@ -22,6 +23,7 @@ static void append(void) {
     uint64_t bytes = (uint64_t)number_option("bytes", 1 << 28);
     size_t piece = (size_t)number_option("piece", 1 << 16);
     uint64_t group = (uint64_t)number_option("group", 1 << 20);
+    uint64_t pause = (uint64_t)number_option("pause", 0) * 1000;
     const char *name = text_option("file", "limit");
     make_pool(NULL);
     if (piece > POOL_BYTES) fail("pieces of at most %d bytes", POOL_BYTES);
@@ -39,6 +41,11 @@ static void append(void) {
         if (unsynced >= group || f.bytes >= bytes) {
             if (fdatasync(file)) fail("%s: %s", name, strerror(errno));
             note_latency(&f.latencies, now_ns() - began);
+            uint64_t next = began + pause, now = now_ns();
+            if (pause && next > now) {
+                struct timespec rest = {.tv_nsec = (long)((next - now) % 1000000000u)};
+                nanosleep(&rest, NULL);
+            }
             began = now_ns();
             unsynced = 0;
         }

@@ -55,36 +55,25 @@ package final class CommitTurn {
     }
 }
 
-/// Whether the device syncs so quickly that who serves others may wait for it.
-///
-/// After a slow sync nobody waits for many times as long as that took, and twice as long each time
-/// that the next one is slow again: a device that stalls now and then takes a few hundredths of a
-/// thread's time at most, and one that is always slow next to nothing.
+/// Whether the device syncs so quickly that who serves others may wait for it: it has, many times
+/// in a row. A device that stalls now and then holds such a thread up once, and one that is always
+/// slow never.
 package final class SyncPace: Sendable {
     /// A sync that takes longer (nanoseconds) is slow.
     private static let quick: Int64 = 2_000_000
-    private static let pauseFactorMin: Int64 = 32
-    /// A minute.
-    private static let pauseMax: Int64 = 60_000_000_000
-    private static let pauseFactorMax: Int64 = 1 << 16
-    private let pauseFactor = Atomic<Int64>(pauseFactorMin)
-    private let notBefore = Atomic<Int64>(0)
+    private static let quickInARowMin = 64
+    private let quickInARow = Atomic<Int>(0)
 
     package init() {}
 
-    package var isQuick: Bool {
-        let time = notBefore.load(ordering: .relaxed)
-        return time == 0 || SystemClock.monotonicNanoseconds() >= time
-    }
+    package var isQuick: Bool { quickInARow.load(ordering: .relaxed) >= Self.quickInARowMin }
 
-    /// A sync that was waited for has taken so long.
+    /// Somebody's sync has taken so long.
     package func note(nanoseconds: Int64) {
-        guard nanoseconds > Self.quick else {
-            return pauseFactor.store(Self.pauseFactorMin, ordering: .relaxed)
+        if nanoseconds > Self.quick {
+            quickInARow.store(0, ordering: .relaxed)
+        } else if !isQuick {
+            quickInARow.add(1, ordering: .relaxed)
         }
-        let factor = pauseFactor.load(ordering: .relaxed)
-        let pause = min(min(nanoseconds, Self.pauseMax) * factor, Self.pauseMax)
-        notBefore.store(SystemClock.monotonicNanoseconds() + pause, ordering: .relaxed)
-        pauseFactor.store(min(2 * factor, Self.pauseFactorMax), ordering: .relaxed)
     }
 }

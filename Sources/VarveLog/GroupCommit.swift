@@ -87,7 +87,6 @@ final class GroupCommit: Sendable {
     private let sharedSync: SharedSync?
     private let syncers: Int
     let isManual: Bool
-    /// How quick the syncs were that their own thread waited for.
     let pace = SyncPace()
 
     /// - Parameter sharedSync: nil where the file system can sync files one by one only.
@@ -160,12 +159,12 @@ final class GroupCommit: Sendable {
     }
 
     private func sync(_ partition: PartitionLog, _ work: PartitionLog.CommitWork) {
+        let start = SystemClock.monotonicNanoseconds()
         do throws(SystemError) {
-            if let sharedSync {
-                try sharedSync.timed { () throws(SystemError) in try partition.sync(work) }
-            } else {
-                try partition.sync(work)
-            }
+            try partition.sync(work)
+            let took = SystemClock.monotonicNanoseconds() - start
+            pace.note(nanoseconds: took)
+            sharedSync?.note(nanoseconds: took)
             partition.acknowledge(work, nil)
         } catch {
             partition.acknowledge(work, error)
@@ -214,9 +213,7 @@ final class GroupCommit: Sendable {
     /// Commits a partition on this thread but for what takes longer than its sync.
     func runHere(_ partition: PartitionLog) {
         guard let work = partition.beginCommit() else { return }
-        let start = SystemClock.monotonicNanoseconds()
         sync(partition, work)
-        pace.note(nanoseconds: SystemClock.monotonicNanoseconds() - start)
         if !work.upkeep.isEmpty {
             queue.withLock { $0.begun.append(.finish(partition, work)) }
             queue.signalOne()

@@ -47,12 +47,9 @@ final class SharedSync: Sendable {
         return time == 0 || SystemClock.monotonicNanoseconds() >= time
     }
 
-    /// Runs a sync of one partition and notes how long it takes.
-    func timed(_ sync: () throws(SystemError) -> Void) throws(SystemError) {
-        guard isTimed else { return try sync() }
-        let start = SystemClock.monotonicNanoseconds()
-        try sync()
-        let took = SystemClock.monotonicNanoseconds() - start
+    /// A sync of one partition has taken so long.
+    func note(nanoseconds took: Int64) {
+        guard isTimed else { return }
         let average = oneTakes.load(ordering: .relaxed)
         oneTakes.store(average == 0 ? took : (average * 15 + took) / 16, ordering: .relaxed)
     }

@@ -16,7 +16,8 @@ import VarveSimulation
 
         var log: PartitionLog { directory.topic("events")!.partitions[0] }
 
-        init() throws {
+        /// - Parameter isQuick: as many syncs have been as it takes to trust the device.
+        init(isQuick: Bool = true) throws {
             directory = try DataDirectory.open(
                 path: "/data", disk: disk,
                 options: DataDirectoryOptions(commit: .threads(syncers: 2)), now: Self.now,
@@ -24,6 +25,13 @@ import VarveSimulation
             try directory.createTopic("events", partitions: 2, now: Self.now)
             for log in directory.topic("events")!.partitions { try append(to: log) }
             directory.commitNow()
+            if isQuick {
+                try directory.createTopic("quick", partitions: 1, now: Self.now)
+                for _ in 0..<100 {
+                    try append(to: directory.topic("quick")!.partitions[0])
+                    directory.commitNow()
+                }
+            }
             answers.withLock { $0 = [] }
         }
 
@@ -162,20 +170,25 @@ import VarveSimulation
 
     @Test func aSlowDeviceIsNotWaitedFor() {
         let pace = SyncPace()
+        for _ in 0..<63 { pace.note(nanoseconds: 1_900_000) }
+        #expect(!pace.isQuick)
+        pace.note(nanoseconds: 1)
         #expect(pace.isQuick)
-        pace.note(nanoseconds: 1_900_000)
+        for _ in 0..<1000 { pace.note(nanoseconds: 1) }
+        // However quick it was before.
+        pace.note(nanoseconds: 2_100_000)
+        #expect(!pace.isQuick)
+        for _ in 0..<64 { pace.note(nanoseconds: 1) }
         #expect(pace.isQuick)
-        // 32 times 3 ms.
-        pace.note(nanoseconds: 3_000_000)
-        #expect(!pace.isQuick)
-        let start = Date()
-        while !pace.isQuick { Thread.sleep(forTimeInterval: 0.002) }
-        #expect(Date().timeIntervalSince(start) > 0.08)
-        // Slow again: twice as long, and any length of time has its end.
-        pace.note(nanoseconds: 3_000_000)
-        Thread.sleep(forTimeInterval: 0.11)
-        #expect(!pace.isQuick)
-        for _ in 0..<100 { pace.note(nanoseconds: .max) }
-        #expect(!pace.isQuick)
+    }
+
+    @Test func aDeviceThatHasNotBeenQuickYetIsNotWaitedFor() throws {
+        let world = try World(isQuick: false)
+        try world.turn.run {
+            try world.appendInTurn()
+            world.turn.finish(runsHere: true)
+            #expect(world.answers(1) == ["elsewhere"])
+        }
+        try world.directory.close(now: World.now)
     }
 }

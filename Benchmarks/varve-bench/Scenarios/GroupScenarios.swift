@@ -12,7 +12,16 @@ enum GroupScenarios {
                             sync > 0
                         else { return nil }
                         return ours / sync
-                    })
+                    }),
+                Mark(
+                    text: "p99 of a commit over that of an append and fdatasync each millisecond",
+                    bound: .atMost(3),
+                    value: { round in
+                        guard let ours = round["varve"]?.p99, let disk = round["disk-paced"]?.p99,
+                            disk > 0
+                        else { return nil }
+                        return ours / disk
+                    }),
             ]
         ) { bench in
             let server = try VarveServer(bench)
@@ -27,6 +36,7 @@ enum GroupScenarios {
                         ])
                 },
                 Limits.sync(bench, bytes: 170, count: 300),
+                Limits.sync(bench, bytes: 170, count: 1000, pauseMicroseconds: 1000),
             ]
         }
     }

@@ -17,13 +17,17 @@ enum Limits {
     }
 
     /// Appends of so many bytes, each with an fdatasync.
-    static func sync(_ bench: Workbench, bytes: Int, count: Int) -> Single {
-        Single("disk", isDurable: true) { _ in
+    /// - Parameter pauseMicroseconds: from the beginning of one to that of the next; 0 where one
+    ///   follows the other, and neither processor nor device ever rests.
+    static func sync(
+        _ bench: Workbench, bytes: Int, count: Int, pauseMicroseconds: Int = 0
+    ) -> Single {
+        Single(pauseMicroseconds == 0 ? "disk" : "disk-paced", isDurable: true) { _ in
             try run(
                 bench, "append",
                 [
                     "file": bench.directory + "/limit", "bytes": "\(bytes * count)",
-                    "piece": "\(bytes)", "group": "\(bytes)",
+                    "piece": "\(bytes)", "group": "\(bytes)", "pause": "\(pauseMicroseconds)",
                 ])
         }
     }
