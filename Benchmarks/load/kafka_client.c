@@ -207,6 +207,7 @@ struct reader {
     rd_kafka_t *rk;
     struct figures figures;
     volatile int assigned;
+    volatile int ends;        /* partitions of which it has read what was there before */
     volatile uint64_t wanted; /* 0 until it is known */
 };
 
@@ -226,6 +227,8 @@ static void *read_along(void *context) {
                     note_latency(&reader->figures.latencies, now_ns() - made);
                 reader->figures.bytes += message->len;
                 reader->figures.sum += event_sum(message->payload, message->len);
+            } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+                reader->ends++;
             }
             rd_kafka_message_destroy(messages[i]);
         }
@@ -249,7 +252,8 @@ static void rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 static rd_kafka_t *member(const char *group, int *assigned) {
     rd_kafka_conf_t *conf = configuration();
     set(conf, "group.id", group);
-    set(conf, "auto.offset.reset", "earliest");
+    set(conf, "auto.offset.reset", text_option("from", "earliest"));
+    set(conf, "enable.partition.eof", "true");
     rd_kafka_conf_set_rebalance_cb(conf, rebalanced);
     rd_kafka_conf_set_opaque(conf, assigned);
     rd_kafka_t *rk = client(RD_KAFKA_CONSUMER, conf);
@@ -266,6 +270,7 @@ static void tail(void) {
     enum { GROUPS_MAX = 16 };
     static struct reader readers[GROUPS_MAX];
     int groups = (int)number_option("groups", 3);
+    int partitions = (int)number_option("partitions", 1);
     if (groups > GROUPS_MAX) fail("at most %d groups", GROUPS_MAX);
     char name[64];
     for (int i = 0; i < groups; i++) {
@@ -275,9 +280,9 @@ static void tail(void) {
     }
     uint64_t deadline = now_ns() + 30000000000u;
     for (int i = 0; i < groups; i++)
-        while (!readers[i].assigned) {
+        while (!readers[i].assigned || readers[i].ends < partitions) {
             usleep(1000);
-            if (now_ns() > deadline) fail("a group got no partitions within 30 s");
+            if (now_ns() > deadline) fail("a group was not at the end within 30 s");
         }
     rd_kafka_t *rk = producer();
     rd_kafka_topic_t *topic = topic_of(rk);

@@ -5,7 +5,8 @@ enum HistoryScenario {
     static var history: Scenario {
         Scenario(
             name: "history",
-            summary: "produce 1 KiB beside 1 GB of history (varve) and beside all of --history",
+            summary: "produce 1 KiB while a group reads along, behind 1 GB of history (varve) and "
+                + "behind all of --history",
             marks: [
                 .rate("varve-history", over: "varve", atLeast: 0.9),
                 Mark(
@@ -51,7 +52,8 @@ private final class Growing: Contestant {
         guard let server else { throw BenchError.failed("\(name) was not started") }
         let load = Load(recordBytes: 1024, records: 200_000)
         return try server.measured {
-            try server.produce(load, to: "history", seconds: bench.options.seconds)
+            try server.tail(
+                load, groups: 1, to: "history", seconds: bench.options.seconds, fromEnd: true)
         }.1
     }
 

@@ -48,7 +48,10 @@ extension KafkaBroker {
     }
 
     /// Produces while so many groups read along; the records of the report were read by all.
-    func tail(_ load: Load, groups: Int, to topic: String, seconds: Int) throws -> LoadReport {
+    /// - Parameter fromEnd: what is in the topic before is not read.
+    func tail(
+        _ load: Load, groups: Int, to topic: String, seconds: Int, fromEnd: Bool = false
+    ) throws -> LoadReport {
         try bench.programs.run(
             .kafkaClient, "tail",
             [
@@ -56,6 +59,7 @@ extension KafkaBroker {
                 "partitions": "\(load.partitions)",
                 "bytes": "\(load.recordBytes)", "records": "\(load.records)",
                 "seconds": "\(seconds)", "groups": "\(groups)",
+                "from": fromEnd ? "latest" : "earliest",
             ])
     }
 }
