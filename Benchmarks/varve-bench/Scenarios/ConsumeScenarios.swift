@@ -31,7 +31,7 @@ enum ConsumeScenarios {
         ) { bench in
             try Peers.all(bench, mock: false, kafkaOnly: true).compactMap { server in
                 (server as? any KafkaBroker).map {
-                    Tailing($0, Load(recordBytes: 1024, records: 150_000))
+                    Tailing($0, Load(recordBytes: 1024, records: 1_500_000))
                 }
             }
         }
