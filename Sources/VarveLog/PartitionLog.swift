@@ -235,9 +235,10 @@ struct LogStore: Sendable {
     }
 
     /// Waits until a segment's file can be opened; false when that takes too long. Where commits
-    /// are manual, this thread is the one that must make them.
+    /// are manual, or wait for the end of this thread's turn, this thread must see to them.
     func waitForRoom() -> Bool {
         if commit.isManual { commit.commitNow() }
+        CommitTurn.current?.finish(runsHere: false)
         return files.cache.waitForRoom()
     }
 }

@@ -168,6 +168,26 @@ import VarveSimulation
         try world.directory.close(now: World.now)
     }
 
+    /// Syncs make room for files to be opened: also those that wait for the end of the turn.
+    @Test func aTurnWithMoreFilesThanMayBeOpenGoesOn() throws {
+        var options = DataDirectoryOptions(commit: .threads(syncers: 2))
+        options.openFilesMax = 4
+        let directory = try DataDirectory.open(
+            path: "/data", disk: SimulatedDisk(seed: 1), options: options, now: World.now,
+            logger: nil)
+        let logs = try directory.createTopic("events", partitions: 12, now: World.now).partitions
+        let turn = CommitTurn()
+        try turn.run {
+            turn.isOpen = true
+            for log in logs { _ = try log.append(Batches.batch([[1, 2, 3]]), now: World.now) }
+            turn.isOpen = false
+            turn.finish(runsHere: true)
+        }
+        directory.commitNow()
+        #expect(logs.allSatisfy { $0.durableEnd == 1 })
+        try directory.close(now: World.now)
+    }
+
     @Test func aSlowDeviceIsNotWaitedFor() {
         let pace = SyncPace()
         for _ in 0..<63 { pace.note(nanoseconds: 1_900_000) }
