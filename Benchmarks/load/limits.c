@@ -43,7 +43,8 @@ static void append(void) {
             note_latency(&f.latencies, now_ns() - began);
             uint64_t next = began + pause, now = now_ns();
             if (pause && next > now) {
-                struct timespec rest = {.tv_nsec = (long)((next - now) % 1000000000u)};
+                struct timespec rest = {.tv_sec = (time_t)((next - now) / 1000000000u),
+                                        .tv_nsec = (long)((next - now) % 1000000000u)};
                 nanosleep(&rest, NULL);
             }
             began = now_ns();

@@ -1,8 +1,7 @@
 internal import Glibc
 
 /// A place for one object on each thread.
-package struct ThreadSlot<Object: AnyObject>: @unchecked Sendable {
-    // SAFETY: a thread sees only what it has put here itself.
+package struct ThreadSlot<Object: AnyObject>: Sendable {
     private let key: pthread_key_t
 
     /// Never given back: for statics.

@@ -10,22 +10,10 @@ import VarveWire
     private func coordinator(
         _ disk: any Disk, _ path: String, _ change: (inout GroupSettings) -> Void = { _ in }
     ) throws -> (GroupCoordinator, DataDirectory) {
-        let clock = SystemClock()
-        let directory = try DataDirectory.open(
-            path: path, disk: disk, options: DataDirectoryOptions(),
-            now: clock.wallMilliseconds(), logger: nil)
-        if directory.topic("t") == nil {
-            _ = try directory.createTopic("t", partitions: 1, now: clock.wallMilliseconds())
+        try GroupCoordinator.open(path, disk, partitions: 1) {
+            $0.offsetsPartitions = 2
+            change(&$0)
         }
-        var settings = GroupSettings()
-        settings.offsetsPartitions = 2
-        settings.limits.initialRebalanceDelay = 0
-        change(&settings)
-        let coordinator = GroupCoordinator(
-            directory: directory, clock: clock, settings: settings,
-            logger: Logger("groups", sink: { _ in }))
-        coordinator.load()
-        return (coordinator, directory)
     }
 
     private func commit(

@@ -17,21 +17,7 @@ final class GatedCoordinator {
     private static func open(
         _ path: String, _ disk: GateDisk
     ) throws -> (GroupCoordinator, DataDirectory) {
-        let clock = SystemClock()
-        let directory = try DataDirectory.open(
-            path: path, disk: disk, options: DataDirectoryOptions(),
-            now: clock.wallMilliseconds(), logger: nil)
-        if directory.topic("t") == nil {
-            _ = try directory.createTopic("t", partitions: 4, now: clock.wallMilliseconds())
-        }
-        var settings = GroupSettings()
-        settings.offsetsPartitions = 1
-        settings.limits.initialRebalanceDelay = 0
-        let coordinator = GroupCoordinator(
-            directory: directory, clock: clock, settings: settings,
-            logger: Logger("groups", sink: { _ in }))
-        coordinator.load()
-        return (coordinator, directory)
+        try GroupCoordinator.open(path, disk, partitions: 4) { $0.offsetsPartitions = 1 }
     }
 
     func stop() throws {
@@ -100,5 +86,29 @@ final class GatedCoordinator {
         let answer = Awaited<SyncAnswer>()
         coordinator.sync("g", request) { answer.answer($0) }
         return try answer.get().error
+    }
+}
+
+extension GroupCoordinator {
+    /// One that is loaded, in the directory at `path`, where a topic "t" is.
+    static func open(
+        _ path: String, _ disk: any Disk, partitions: Int,
+        _ change: (inout GroupSettings) -> Void
+    ) throws -> (GroupCoordinator, DataDirectory) {
+        let clock = SystemClock()
+        let directory = try DataDirectory.open(
+            path: path, disk: disk, options: DataDirectoryOptions(),
+            now: clock.wallMilliseconds(), logger: nil)
+        if directory.topic("t") == nil {
+            _ = try directory.createTopic("t", partitions: partitions, now: clock.wallMilliseconds())
+        }
+        var settings = GroupSettings()
+        settings.limits.initialRebalanceDelay = 0
+        change(&settings)
+        let coordinator = GroupCoordinator(
+            directory: directory, clock: clock, settings: settings,
+            logger: Logger("groups", sink: { _ in }))
+        coordinator.load()
+        return (coordinator, directory)
     }
 }
