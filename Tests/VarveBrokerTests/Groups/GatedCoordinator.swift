@@ -100,7 +100,8 @@ extension GroupCoordinator {
             path: path, disk: disk, options: DataDirectoryOptions(),
             now: clock.wallMilliseconds(), logger: nil)
         if directory.topic("t") == nil {
-            _ = try directory.createTopic("t", partitions: partitions, now: clock.wallMilliseconds())
+            _ = try directory.createTopic(
+                "t", partitions: partitions, now: clock.wallMilliseconds())
         }
         var settings = GroupSettings()
         settings.limits.initialRebalanceDelay = 0
