@@ -21,6 +21,14 @@ package struct ProofBatch: Equatable, Sendable {
         self.sequence = sequence
     }
 
+    /// The first batch of a producer that sends no other: the log must never take it for a retry
+    /// of an earlier one, in whichever life of the process that was sent.
+    package static func ofOwnProducer(number: UInt64, timestamp: Int64) -> Self {
+        Self(
+            number: number, timestamp: timestamp, producerID: Int64(number & UInt64(Int64.max)),
+            sequence: 0)
+    }
+
     /// Records in it, 1 to 3.
     package var recordCount: Int {
         var generator = Generator(seed: number)

@@ -85,13 +85,11 @@ package final class Workload {
         let topic = log.topic
         let partition = Int(log.partition)
         nextNumber += 1
-        var batch = ProofBatch(number: nextNumber, timestamp: now)
-        if generator.chance(1, in: 3) {
-            // Each batch from a producer of its own: retries are the damage sweep's subject.
-            batch = ProofBatch(
-                number: nextNumber, timestamp: now, producerID: Int64(nextNumber % 1_000_000),
-                sequence: 0)
-        }
+        // Retries are the damage sweep's subject.
+        let batch =
+            generator.chance(1, in: 3)
+            ? ProofBatch.ofOwnProducer(number: nextNumber, timestamp: now)
+            : ProofBatch(number: nextNumber, timestamp: now)
         note(.appending(topic: topic, partition: partition, batch))
         let result = try log.append(batch.bytes, now: now)
         note(

@@ -12,6 +12,19 @@ import VarveSimulation
         #expect(result.count >= count, "only \(result.count): this proves nothing")
     }
 
+    /// Lives of a killed process choose their numbers anywhere: were two batches' producers the
+    /// same, the log would rightly answer the second with the offset of the first.
+    @Test(arguments: [1, 1_000_000, 1 << 32, 1 << 62] as [UInt64])
+    func noBatchIsTakenForARetryOfAnother(distance: UInt64) throws {
+        let directory = try Workload.open(SimulatedDisk(seed: 1), "/data", .manual, now: 0)
+        let log = try directory.createTopic("t", partitions: 1, now: 0).partitions[0]
+        for number in [7, 7 + distance] {
+            let end = log.endOffset
+            let batch = ProofBatch.ofOwnProducer(number: number, timestamp: 0)
+            #expect(try log.append(batch.bytes, now: 0).baseOffset == end)
+        }
+    }
+
     /// T3: what every crash image must hold.
     @Test(arguments: 0..<4)
     func acknowledgedBatchesAreInEveryCrashImage(part: Int) {
