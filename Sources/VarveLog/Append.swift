@@ -133,6 +133,7 @@ extension PartitionLog {
         _ header: RecordBatchHeader, _ batch: ByteSlice, to state: inout State
     ) throws(LogError) {
         let isNew = !state.active.exists
+        let isAlone = !state.active.hasUnsyncedFile
         let file: any DiskFile
         do throws(SystemError) {
             file = try state.active.openToAppend()
@@ -142,6 +143,7 @@ extension PartitionLog {
         }
         let position = state.active.byteCount
         do throws(SystemError) {
+            if isAlone { try state.active.writeAhead(file, of: batch.count) }
             // The header is copied to be stamped; the records go to the disk from where they are.
             try withUnsafeTemporaryAllocation(
                 byteCount: RecordBatchHeader.byteCount, alignment: 8
@@ -222,12 +224,12 @@ extension PartitionLog {
     func roll(_ state: inout State) throws(LogError) {
         var next = Segment(files: store.files, directory: directory, base: state.endOffset)
         do throws(SystemError) {
+            try state.active.endFile()
             _ = try next.openToAppend()
         } catch {
             throw LogError(error)
         }
         state.needsDirectorySync = true
-        state.active.giveSpaceBack()
         state.active.noteTime()
         // Where damage took the end of the segment, the gap counts as its own.
         state.active.nextOffset = state.endOffset

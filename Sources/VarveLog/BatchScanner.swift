@@ -61,6 +61,29 @@ struct BatchScanner {
         return checksum == header.checksum ? header : nil
     }
 
+    /// Where what stands at `position`, which is no valid batch, and all behind it end: what is left
+    /// of the file is zeros. Not before a batch that begins there says that it ends.
+    mutating func end(of position: Int64) throws(SystemError) -> Int64 {
+        var contentEnd = size
+        search: while contentEnd > position {
+            let from = max(position, contentEnd - 4096)
+            for byte in try bytes(at: from, Int(contentEnd - from)).reversed() {
+                if byte != 0 { break search }
+                contentEnd -= 1
+            }
+        }
+        guard contentEnd > position, let header = try header(at: position) else {
+            return contentEnd
+        }
+        return max(contentEnd, min(size, position + Int64(header.totalByteCount)))
+    }
+
+    /// Whether something else than zeros stands there or behind.
+    mutating func hasContent(from position: Int64) throws(SystemError) -> Bool {
+        guard position < size else { return false }
+        return try end(of: position) > position
+    }
+
     /// What the control batch at `position` says; nil where it is no end of a transaction.
     mutating func marker(
         at position: Int64, _ header: RecordBatchHeader

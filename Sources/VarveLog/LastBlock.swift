@@ -26,14 +26,10 @@ enum LastBlock {
     /// must not grow.
     /// - Throws: nothing is known of what is behind `end`.
     static func clear(_ file: any DiskFile, behind end: Int64) throws(SystemError) -> Bool {
-        let rest = Int((blockBytesMax - end % blockBytesMax) % blockBytesMax)
+        let rest = (blockBytesMax - end % blockBytesMax) % blockBytesMax
         var hasRoom = true
         do throws(SystemError) {
-            try withUnsafeTemporaryAllocation(byteCount: rest, alignment: 16) {
-                zeros throws(SystemError) in
-                zeros.initializeMemory(as: UInt8.self, repeating: 0)
-                if rest > 0 { try file.write(UnsafeRawBufferPointer(zeros), at: end) }
-            }
+            if rest > 0 { try file.writeZeros(end..<end + rest) }
         } catch {
             guard error.isOnlyFull else { throw error }
             hasRoom = false

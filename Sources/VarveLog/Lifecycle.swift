@@ -259,7 +259,8 @@ extension PartitionLog {
                 guard case .online = state.status, state.active.exists,
                     state.durable.end == state.endOffset
                 else { return nil }
-                state.active.giveSpaceBack()
+                // A start after a power cut need not read what was cut off here.
+                try state.active.endFile()?.syncData()
                 state.needsMark = true
                 var work = try planUpkeep(&state)
                 work.mark?.isCleanStop = true

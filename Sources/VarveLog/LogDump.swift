@@ -140,7 +140,11 @@ package struct LogDump {
                         position = resume
                         continue
                     }
-                    if size == whole { trailing(size - position, path) }
+                    if size == whole {
+                        let end = try scanner.end(of: position)
+                        if end > position { trailing(end - position, path) }
+                        if end < size { ahead(size - end, path) }
+                    }
                     return
                 }
                 if header.baseOffset > options.offsets.upperBound { return }
@@ -180,6 +184,14 @@ package struct LogDump {
             write(
                 LogDumpLine(
                     "invalid", [("position", .int(position)), ("bytes", .int(count))], .json))
+        }
+    }
+
+    private func ahead(_ count: Int64, _ path: String) {
+        let name = path.split(separator: "/").last.map(String.init) ?? path
+        switch options.form {
+        case .text: write(LogDumpLine("Found \(count) zeros, written ahead, at the end of \(name)"))
+        case .json: write(LogDumpLine("ahead", [("bytes", .int(count))], .json))
         }
     }
 

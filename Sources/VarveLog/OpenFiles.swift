@@ -202,11 +202,6 @@ final class SegmentFile: DiskFile, @unchecked Sendable {
         try file.write(head, body, at: position)
     }
 
-    func giveSpaceBack() {
-        setAsideEnd.store(0, ordering: .relaxed)
-        file.giveSpaceBack()
-    }
-
     /// Whether a file of that size may have space set aside, by this life or an earlier one.
     static func mayHaveSpaceAside(_ size: Int64) -> Bool { size >= setAsideFrom }
 
@@ -217,6 +212,7 @@ final class SegmentFile: DiskFile, @unchecked Sendable {
 
     func truncate(to size: Int64) throws(SystemError) {
         beginChange()
+        setAsideEnd.store(0, ordering: .relaxed)
         try file.truncate(to: size)
     }
 

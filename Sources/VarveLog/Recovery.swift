@@ -243,7 +243,7 @@ struct Recovery {
         let end = nextBase ?? mark?.durableEnd
         let scan = try note(
             &segment, file, from: start, size: size, below: limit, endingAt: end)
-        if start > 0, scan.invalid.contains(where: { $0.range.upperBound < size }) {
+        if start > 0, scan.invalid.contains(where: { $0.range.upperBound < scan.end }) {
             // The file will be written anew, so all of it must be known, not only its tail.
             segment = Segment(files: store.files, directory: directory, base: before.base)
             segment.exists = true
@@ -257,13 +257,18 @@ struct Recovery {
             topic: topic, partition: partition, directory: directory, base: segment.base,
             store: store, durableEnd: mark?.durableEnd ?? 0, now: now)
         try repair.restore(scan.repairs, in: file, &report)
-        guard let lastInvalid = scan.invalid.last else { return }
+        guard let lastInvalid = scan.invalid.last else {
+            // What was written ahead in the last one goes with `clearLastBlock`.
+            guard scan.end < size, nextBase != nil else { return }
+            try file.truncate(to: scan.end)
+            return try file.syncData()
+        }
 
         var gaps: [Range<Int64>] = []
-        var keptEnd = size
+        var keptEnd = scan.end
         for invalid in scan.invalid {
             switch try repair.setAside(
-                invalid, of: file, size: size, nextBase: nextBase, &report)
+                invalid, of: file, size: scan.end, nextBase: nextBase, &report)
             {
             case .keep: break
             case .closeGap: gaps.append(invalid.range)
@@ -371,8 +376,15 @@ struct Recovery {
             return
         }
         let file = try segments[last].open()
-        segments[last].mustNotGrow = try !LastBlock.clear(
-            file, behind: segments[last].byteCount)
+        let end = segments[last].byteCount
+        do throws(SystemError) {
+            segments[last].mustNotGrow = try !LastBlock.clear(file, behind: end)
+        } catch {
+            // Perhaps what an earlier life wrote behind the end could not be written back, and
+            // nobody had heard of it.
+            try file.settle()
+            segments[last].mustNotGrow = try !LastBlock.clear(file, behind: end)
+        }
     }
 
     /// The mark moves to a new start before a file goes: what it says is there, and is not, was in

@@ -40,6 +40,9 @@ struct SegmentScan {
     private(set) var invalid: [Invalid] = []
     private(set) var repairs: [Repair] = []
     private(set) var bytesRead: Int64 = 0
+    /// Where the last range ends, valid or not: at the end of the file, or where there are zeros from
+    /// there on that no known batch is missing from (`Segment.writeAhead`).
+    private(set) var end: Int64 = 0
     private var bounds = Bounds(expected: 0, limit: 0)
     private var nextEntry = 0
 
@@ -63,6 +66,7 @@ struct SegmentScan {
         _ body: (RecordBatchHeader, Int64, TransactionMarker?) -> Void
     ) throws(SystemError) {
         self.bounds = bounds
+        end = size
         try BatchScanner.withWindow { (window) throws(SystemError) in
             var scanner = BatchScanner(file: file, size: size, window: window)
             var position = start
@@ -82,12 +86,16 @@ struct SegmentScan {
                     continue
                 }
                 let resume = try resume(behind: position, next, &scanner)
+                if resume == nil, next >= bounds.end ?? next {
+                    end = try scanner.end(of: position)
+                }
+                if end == position { break }
                 let offset = try resume.map { (at) throws(SystemError) in
                     try scanner.batch(at: at)!.baseOffset
                 }
                 invalid.append(
                     Invalid(
-                        range: position..<(resume ?? size), firstOffset: next,
+                        range: position..<(resume ?? end), firstOffset: next,
                         nextOffset: offset))
                 position = resume ?? size
                 isBehindDamage = true
@@ -116,8 +124,8 @@ struct SegmentScan {
             let after = next &+ count
             let behind = position + Int64(header.totalByteCount)
             let following =
-                behind == scanner.size
-                ? bounds.end : try scanner.batch(at: behind).map(\.baseOffset)
+                try scanner.hasContent(from: behind)
+                ? try scanner.batch(at: behind).map(\.baseOffset) : bounds.end
             if following == after, after <= bounds.limit {
                 right.baseOffset = next
             } else if right.baseOffset == next {
@@ -163,7 +171,7 @@ struct SegmentScan {
             header.lastOffsetDelta >= 0
         {
             let end = position + Int64(header.totalByteCount)
-            if end == scanner.size, header.nextOffset == bounds.end { return nil }
+            if header.nextOffset == bounds.end, try !scanner.hasContent(from: end) { return nil }
             if let following = try scanner.batch(at: end),
                 following.baseOffset == header.nextOffset, following.nextOffset <= bounds.limit
             {

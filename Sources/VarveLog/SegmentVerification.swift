@@ -56,7 +56,7 @@ struct SegmentVerification {
             checksum: summary?.transactionChecksum ?? 0, of: AbortedTransaction.self)
         let scan = try scan(file, to: end, check)
         if options.dropsCache { try file.dropCache() }
-        judge(scan, size: end, summary)
+        judge(scan, size: isClosed ? end : scan.scan.end, summary)
         if !findings.contains(where: { $0.path == logPath && $0.kind != .epochDamaged }) {
             compare(scan, summary)
             if summary != nil { compare(scan.aborts, aborted) }
@@ -311,7 +311,7 @@ struct SegmentVerification {
             ? (Finding.Kind.sealDamaged, files.path(base, .seal))
             : (Finding.Kind.markDamaged, files.markPath)
         // A stopped broker's log may go on behind the mark; that part is not compared.
-        guard summary.byteCount == result.scan.bytesRead else { return }
+        guard summary.byteCount == result.scan.end else { return }
         if result.nextOffset > summary.nextOffset {
             findings.append(
                 Finding(

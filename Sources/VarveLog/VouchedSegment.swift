@@ -29,9 +29,10 @@ struct VouchedSegment {
         if let seal, seal.byteCount == size {
             summary = seal
             isSealed = true
-        } else if isLast, let mark, mark.segment.base == base, mark.segment.byteCount == size,
-            size > 0
+        } else if isLast, let mark, mark.segment.base == base, mark.segment.byteCount <= size,
+            mark.segment.byteCount > 0
         {
+            // Behind it there may be zeros (`Segment.writeAhead`), or what no mark knows yet.
             summary = mark.segment
             isSealed = false
         } else {
@@ -69,6 +70,7 @@ struct VouchedSegment {
             notes.append("an index of segment \(base) did not match; built anew")
             return nil
         }
+        if !isSealed, read.byteCount > summary.byteCount { return nil }
         check.finish()
         guard check.wrong == nil, check.wrongTime == nil,
             Self.knows(known.transactions.entries, read.transactions.entries)

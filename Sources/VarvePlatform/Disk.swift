@@ -87,9 +87,8 @@ package protocol DiskFile: AnyObject, Sendable {
     /// there find their blocks and cost less. Where the file system is short of space, or knows no
     /// such thing, nothing happens. It is no promise of room, and nothing of it need be durable.
     func setSpaceAside(_ count: Int64)
-    /// Gives back what `setSpaceAside` left over. No write to the file may run meanwhile.
-    func giveSpaceBack()
-    /// Cuts or extends (with zeros) the file to `size`.
+    /// Cuts or extends (with zeros) the file to `size`. What `setSpaceAside` left over behind that
+    /// goes back, also where the size is what it was.
     func truncate(to size: Int64) throws(SystemError)
     /// Makes the file's bytes and size durable (fdatasync). After an error nothing is known about
     /// the bytes written since the last success, and a second call would lie: never retry (I6).
@@ -100,18 +99,25 @@ package protocol DiskFile: AnyObject, Sendable {
 
 extension DiskFile {
     package func setSpaceAside(_ count: Int64) {}
-    package func giveSpaceBack() {}
 
     /// By writing zeros, as the C library does where a file system cannot set space aside.
     package func allocate(to size: Int64) throws(SystemError) {
-        let zeros = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
-        defer { zeros.deallocate() }
-        zeros.initializeMemory(as: UInt8.self, repeating: 0)
-        var position = try self.size()
-        while position < size {
-            let count = Int(min(size - position, Int64(zeros.count)))
-            try write(UnsafeRawBufferPointer(rebasing: zeros[..<count]), at: position)
-            position += Int64(count)
+        let end = try self.size()
+        if end < size { try writeZeros(end..<size) }
+    }
+
+    /// Writes zeros to these positions.
+    package func writeZeros(_ range: Range<Int64>) throws(SystemError) {
+        let count = min(range.upperBound - range.lowerBound, 1 << 16)
+        try withUnsafeTemporaryAllocation(byteCount: Int(count), alignment: 16) {
+            zeros throws(SystemError) in
+            zeros.initializeMemory(as: UInt8.self, repeating: 0)
+            var position = range.lowerBound
+            while position < range.upperBound {
+                let piece = zeros[..<Int(min(count, range.upperBound - position))]
+                try write(UnsafeRawBufferPointer(rebasing: piece), at: position)
+                position += Int64(piece.count)
+            }
         }
     }
 

@@ -256,13 +256,6 @@ package final class PosixFile: DiskFile {
         _ = varve_set_space_aside(descriptor, Int64(status.st_size), count)
     }
 
-    package func giveSpaceBack() {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { return }
-        // Where the size stays what it is, the blocks behind it go.
-        _ = ftruncate(descriptor, status.st_size)
-    }
-
     package func truncate(to size: Int64) throws(SystemError) {
         guard retryingInterrupts({ ftruncate(descriptor, off_t(size)) }) == 0 else {
             throw failure("ftruncate")

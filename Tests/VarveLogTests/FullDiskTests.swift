@@ -67,8 +67,13 @@ import VarveSimulation
                 let files = fixture.disk.allFiles.filter {
                     $0.contains("/\(log.topic)/") && $0.hasSuffix(".log")
                 }
-                let bytes = files.reduce(0) { $0 + fixture.disk.contents($1)!.count }
-                #expect(log.byteCount == Int64(bytes), "\(log.topic)")
+                var byteCount = 0
+                for bytes in files.compactMap({ fixture.disk.contents($0) }) {
+                    let end = LogFixture.batchEnd(bytes)
+                    byteCount += end
+                    #expect(bytes[end...].allSatisfy { $0 == 0 }, "\(log.topic)")
+                }
+                #expect(log.byteCount == Int64(byteCount), "\(log.topic)")
             }
         }
     }
@@ -282,7 +287,7 @@ import VarveSimulation
         _ = try fixture.partition()
         try fixture.append(["one"])
         fixture.directory.commitNow()
-        let first = fixture.disk.contents(fixture.path(0, "log"))!
+        let first = try fixture.batchBytes(0)
         try fixture.append(["two"])
         try fixture.restart()
         // The second record is lost, and its offset with it.

@@ -78,7 +78,9 @@ import VarveSimulation
             lines[4]
                 == "| offset: 1 CreateTime: \(Self.time + 5) keySize: -1 valueSize: -1 "
                 + "sequence: 4 headerKeys: []")
-        #expect(lines.count == 7)
+        #expect(lines.count == 8)
+        let ahead = try fixture.disk.contents(path)!.count - fixture.batchBytes(0).count
+        #expect(lines[7].hasPrefix("Found \(ahead) zeros, written ahead, at the end of 00"))
         let bare = try Self.lines(fixture.disk, [path]) {
             $0.showsRecords = true
             $0.showsContents = true
@@ -86,8 +88,8 @@ import VarveSimulation
         }
         #expect(bare[3] == "| key: key payload: value" && bare[4] == "|")
         // Batches only, and a range of offsets.
-        #expect(try Self.lines(fixture.disk, [path]).count == 4)
-        #expect(try Self.lines(fixture.disk, [path]) { $0.offsets = 2...5 }.count == 3)
+        #expect(try Self.lines(fixture.disk, [path]).count == 5)
+        #expect(try Self.lines(fixture.disk, [path]) { $0.offsets = 2...5 }.count == 4)
     }
 
     @Test func linesOfJSONParseAndLoseNoByte() throws {
@@ -106,7 +108,7 @@ import VarveSimulation
             $0.showsContents = true
         }
         let json = try lines.map { try JSON(parsing: $0) }
-        #expect(json.map { $0["type"]?.string } == ["file", "batch", "record", "record"])
+        #expect(json.map { $0["type"]?.string } == ["file", "batch", "record", "record", "ahead"])
         #expect(json[1]["deleteHorizonMs"] == .null && json[1]["isvalid"]?.bool == true)
         #expect(json[2]["keyBase64"]?.string == "//4=" && json[2]["value"]?.string == "ä")
         #expect(json[2]["headers"]?.array?[0]["valueBase64"]?.string == "gA==")

@@ -107,6 +107,17 @@ struct LogFixture {
             + "." + suffix
     }
 
+    /// The batches of the segment as its file has them, without what was written ahead.
+    func batchBytes(_ base: Int64) throws -> [UInt8] {
+        let bytes = try #require(disk.contents(path(base, "log")))
+        return Array(bytes[..<Self.batchEnd(bytes)])
+    }
+
+    /// Where the batches of a segment's file end.
+    static func batchEnd(_ bytes: [UInt8]) -> Int {
+        RecordBatch.batches(in: ByteSlice(bytes)).reduce(0) { $0 + $1.bytes.count }
+    }
+
     /// The values of all records that can be read.
     func values() throws -> [String] {
         try log.everything().flatMap { try RecordBatch.records(in: $0.bytes) }

@@ -124,10 +124,18 @@ import VarveSimulation
         _ = try log.append(batch(0), now: fixture.now)
         fixture.directory.commitNow()
         fixture.disk.setCapacity(0)
-        #expect(throws: LogError.self) { try log.append(batch(1), now: fixture.now) }
+        // What is written ahead takes a few.
+        var next: Int32 = 1
+        let refusal = #expect(throws: LogError.self) {
+            while next < 1000 {
+                _ = try log.append(batch(next), now: fixture.now)
+                next += 1
+            }
+        }
+        guard case .full = try #require(refusal) else { throw refusal! }
         fixture.disk.setCapacity(nil)
-        let again = try log.append(batch(1), now: fixture.now)
-        #expect(!again.isDuplicate && again.baseOffset == 1)
+        let again = try log.append(batch(next), now: fixture.now)
+        #expect(!again.isDuplicate && again.baseOffset == Int64(next))
     }
 
     @Test func aRetryIsAcknowledgedWhenItsBatchIsDurable() throws {

@@ -31,7 +31,7 @@ import VarveSimulation
         fixture.disk.powerCut(keepsData: false, keepsSizes: true)
         try fixture.reopen()
         #expect(try fixture.values() == ["durable"])
-        #expect(fixture.report.damages.map(\.kind) == [.tornTail])
+        #expect(fixture.report.damages.isEmpty, "zeros are no damage")
         #expect(fixture.log.endOffset == 1)
     }
 

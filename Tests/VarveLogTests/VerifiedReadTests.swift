@@ -90,7 +90,7 @@ import VarveSimulation
         let path = fixture.path(0, "log")
         var bad = try #require(fixture.disk.contents(path))
         bad[300] ^= 1
-        bad[bad.count - 200] ^= 1
+        bad[LogFixture.batchEnd(bad) - 200] ^= 1
         fixture.disk.setContents(path, bad)
         fixture.disk.kill()
         try fixture.reopen()

@@ -155,7 +155,9 @@ package struct DamageSweep: Sendable {
             }
             if !isReported { broken.append("offset \(offset) is gone unreported: \(reports)") }
         }
-        if reports.isEmpty && notes.isEmpty { broken.append("the damage was not noticed") }
+        if reports.isEmpty && notes.isEmpty, !isBehindAll(damage, path) {
+            broken.append("the damage was not noticed")
+        }
         for damage in reports where !damage.quarantine.isEmpty {
             let end = Int(damage.position + damage.byteCount)
             if end <= bad.count,
@@ -172,6 +174,12 @@ package struct DamageSweep: Sendable {
         if let damage = directory.recovery.damages.first { broken.append("again: \(damage)") }
         if readable(log).found != found { broken.append("other batches after a restart") }
         return broken
+    }
+
+    /// What is cut off there is only zeros that were written ahead.
+    private func isBehindAll(_ damage: FileDamage, _ path: String) -> Bool {
+        guard case .truncate(let size) = damage else { return false }
+        return places.values.allSatisfy { $0.path != path || $0.range.upperBound <= size }
     }
 
     private func isChanged(_ range: Range<Int>, _ good: [UInt8], _ bad: [UInt8]) -> Bool {
