@@ -43,8 +43,14 @@ import VarveSimulation
         _ = try fixture.partition()
         try fixture.append([String(repeating: "x", count: 17_000)])
         #expect(try fileSize(fixture) == fixture.batchBytes(0).count)
-        for _ in 0..<100 { try fixture.append(["unsynced"]) }
+        for _ in 0..<200 { try fixture.append([String(repeating: "y", count: 100)]) }
         #expect(try fileSize(fixture) == fixture.batchBytes(0).count)
+        fixture.directory.commitNow()
+        try fixture.append(["behind many"])
+        #expect(try fileSize(fixture) == fixture.batchBytes(0).count)
+        fixture.directory.commitNow()
+        try fixture.append(["behind one"])
+        #expect(try fileSize(fixture) > fixture.batchBytes(0).count)
     }
 
     @Test func aKilledProcessLeavesZerosThatAreNoDamage() throws {
