@@ -66,7 +66,7 @@ struct BatchScanner {
     mutating func end(of position: Int64) throws(SystemError) -> Int64 {
         var contentEnd = size
         search: while contentEnd > position {
-            let from = max(position, contentEnd - 4096)
+            let from = max(position, contentEnd - Int64(window.count))
             for byte in try bytes(at: from, Int(contentEnd - from)).reversed() {
                 if byte != 0 { break search }
                 contentEnd -= 1

@@ -123,17 +123,15 @@ struct SegmentScan {
             let count = Int64(header.lastOffsetDelta) &+ 1
             let after = next &+ count
             let behind = position + Int64(header.totalByteCount)
-            let following =
-                try scanner.hasContent(from: behind)
-                ? try scanner.batch(at: behind).map(\.baseOffset) : bounds.end
+            let nextBatch = try scanner.batch(at: behind)
+            let isLast = nextBatch == nil ? try !scanner.hasContent(from: behind) : false
+            let following = isLast ? bounds.end : nextBatch?.baseOffset
             if following == after, after <= bounds.limit {
                 right.baseOffset = next
             } else if right.baseOffset == next {
                 // What was damaged had at least this offset: the batch behind it lost its own,
                 // zeroed with the sector that its first bytes lay in.
-                guard behind < scanner.size, let following, following &- count > next else {
-                    return nil
-                }
+                guard !isLast, let following, following &- count > next else { return nil }
                 right.baseOffset = following &- count
             }
         }

@@ -32,8 +32,8 @@ import VarveSimulation
             sizes.insert(fileSize(fixture))
         }
         let used = try fixture.batchBytes(0).count
-        #expect(sizes.count < 20, "\(sizes.sorted())")
-        #expect(sizes.max()! <= used + used / 4 + 4096)
+        #expect(sizes.count <= 5 && sizes.min()! == 4096, "\(sizes.sorted())")
+        #expect(sizes.max()! <= used + 65_536)
         #expect(try fixture.values() == (0..<1000).map { "\($0)" })
     }
 
