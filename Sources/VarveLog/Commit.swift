@@ -74,6 +74,10 @@ extension PartitionLog {
             work.syncsDirectory = state.needsDirectorySync
             state.needsDirectorySync = false
             do throws(SystemError) {
+                // The partition is quiet: behind the mark a start finds nothing to read.
+                if state.needsMark, state.durable.end == state.endOffset {
+                    try state.active.endFile()
+                }
                 let first = max(0, Self.segmentIndex(of: state.durable.segmentBase, state.segments))
                 for index in first..<state.segments.count
                 where Self.isDirty(state.segments[index], state.durable) {

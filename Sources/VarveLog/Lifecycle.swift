@@ -208,6 +208,12 @@ extension PartitionLog {
             if let since = state.unmarkedSince, now - since >= Self.markMilliseconds {
                 state.needsMark = true
             }
+            // The commit of the mark cuts them off.
+            if state.active.hasZerosBehind,
+                now - state.active.lastAppendTime >= Self.markMilliseconds
+            {
+                state.needsMark = true
+            }
             if state.wasRead {
                 state.wasRead = false
                 state.lastUseTime = now

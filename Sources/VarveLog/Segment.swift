@@ -32,9 +32,10 @@ struct Segment: Sendable {
     /// Bytes of an earlier life may stand behind its end (see `LastBlock`): the next batch goes to
     /// a new segment.
     var mustNotGrow = false
-    /// Up to where the file has zeros behind its end, see `writeAhead`; of no meaning where that is
-    /// not behind `byteCount`.
+    /// Up to where zeros were written, see `writeAhead`.
     private var zerosEnd: Int64 = 0
+    /// Whether there are zeros behind its batches.
+    var hasZerosBehind: Bool { zerosEnd > byteCount }
     /// Where the batches begin that the last sync covered, or the next one will.
     private var groupStart: Int64 = 0
     /// Counts how often the file was replaced by another, in which positions are different ones.
@@ -126,7 +127,7 @@ struct Segment: Sendable {
     /// - Returns: the file where that was so, to be synced.
     @discardableResult
     mutating func endFile() throws(SystemError) -> (any DiskFile)? {
-        guard exists, zerosEnd > byteCount || SegmentFile.mayHaveSpaceAside(byteCount) else {
+        guard exists, hasZerosBehind || SegmentFile.mayHaveSpaceAside(byteCount) else {
             return nil
         }
         let file = try open()

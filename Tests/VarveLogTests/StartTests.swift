@@ -24,6 +24,7 @@ import VarveSimulation
             }
             if sequence == 4 { fixture.directory.commitNow() }
         }
+        fixture.directory.commitNow()
         fixture.now += 40_000
         fixture.directory.tick(now: fixture.now)
         fixture.directory.commitNow()
@@ -65,8 +66,8 @@ import VarveSimulation
         fixture.disk.powerCut(keep: 0)
         fixture.disk.beginLog()
         try fixture.reopen()
-        // With what is written ahead, a block or two.
-        let scanned = appended..<appended + 7 * 2 * 4096
+        // With what is written ahead.
+        let scanned = appended..<appended + 7 * 65_536
         #expect(scanned.contains(fixture.directory.recovery.bytesScanned))
         let reads = Self.touched(fixture).filter { $0.contains(" pread ") }
         let files = Set(reads.map { $0.split(separator: " ").last! })

@@ -17,6 +17,15 @@ import VarveSimulation
         }
     }
 
+    /// A commit that covers a batch writes a mark as well: there are zeros behind the mark.
+    private func appendWithMark(_ value: String, to fixture: inout LogFixture) throws {
+        try fixture.append([value])
+        fixture.now += 60_000
+        fixture.directory.tick(now: fixture.now)
+        fixture.directory.commitNow()
+        #expect(try fileSize(fixture) > fixture.batchBytes(0).count)
+    }
+
     private func findings(_ fixture: LogFixture) throws -> [Finding] {
         var verification = Verification(path: "/data", disk: fixture.disk, options: .init())
         let report = try verification.run()
@@ -87,6 +96,24 @@ import VarveSimulation
         #expect(fixture.report.bytesScanned == 0 || !stops)
     }
 
+    /// A start after a crash has nothing to read where a partition was quiet.
+    @Test func aQuietPartitionHasNothingBehindItsMark() throws {
+        var fixture = try LogFixture()
+        _ = try fixture.partition()
+        try appendAlone(["one", "two"], to: fixture)
+        fixture.now += 40_000
+        fixture.directory.tick(now: fixture.now)
+        fixture.directory.commitNow()
+        fixture.disk.powerCut(keep: 0)
+        #expect(try fileSize(fixture) == fixture.batchBytes(0).count)
+        try fixture.reopen()
+        #expect(fixture.report.bytesScanned == 0)
+        #expect(try fixture.values() == ["one", "two"])
+        // And when it is not quiet any more:
+        try appendAlone(["three"], to: fixture)
+        #expect(try fileSize(fixture) > fixture.batchBytes(0).count)
+    }
+
     /// Only what was torn is set aside and reported, not the zeros behind it.
     @Test func aTornBatchInFrontOfZerosIsReported() throws {
         var fixture = try LogFixture()
@@ -111,9 +138,8 @@ import VarveSimulation
     @Test func zerosInPlaceOfAMarkedBatchAreReported() throws {
         var fixture = try LogFixture()
         _ = try fixture.partition()
-        try appendAlone(["one", "two"], to: fixture)
-        fixture.directory.tick(now: fixture.now + 60_000)
-        fixture.directory.commitNow()
+        try appendAlone(["one"], to: fixture)
+        try appendWithMark("two", to: &fixture)
         var bytes = fixture.disk.contents(fixture.path(0, "log"))!
         for index in try fixture.batchBytes(0).count / 2..<bytes.count { bytes[index] = 0 }
         fixture.disk.kill()
@@ -131,9 +157,8 @@ import VarveSimulation
     @Test func aDamagedOffsetInFrontOfZerosIsRestored() throws {
         var fixture = try LogFixture()
         _ = try fixture.partition()
-        try appendAlone(["one", "two"], to: fixture)
-        fixture.directory.tick(now: fixture.now + 60_000)
-        fixture.directory.commitNow()
+        try appendAlone(["one"], to: fixture)
+        try appendWithMark("two", to: &fixture)
         let path = fixture.path(0, "log")
         fixture.disk.kill()
         var bytes = fixture.disk.contents(path)!
@@ -150,10 +175,7 @@ import VarveSimulation
     @Test func timesOfAppendSurviveAFullRead() throws {
         var fixture = try LogFixture()
         _ = try fixture.partition(["retention.ms": "100000", "segment.ms": "1000000"])
-        try appendAlone(["one"], to: fixture)
-        fixture.now += 60_000
-        fixture.directory.tick(now: fixture.now)
-        fixture.directory.commitNow()
+        try appendWithMark("one", to: &fixture)
         fixture.now += 60_000
         _ = try fixture.log.reopen(now: fixture.now, readsEverything: true)
         #expect(!fixture.directory.retentionPlan(now: fixture.now).isEmpty)
