@@ -26,19 +26,6 @@ import VarveSimulation
     }
 }
 
-extension PowerCutTests {
-    /// A topic whose renaming was not durable when a start removed its files; an index whose
-    /// write-back failed before anybody was told.
-    @Test(arguments: [39_824_362, 4_001_217_300, 3_725_816_074, 632_811_278, 2_324_465_786])
-    func runsThatFailedOnceGoWell(seed: UInt64) throws {
-        var world = try PowerCutWorld(seed: seed)
-        for _ in 0..<5 {
-            try world.workUntilCrash()
-            try world.comeBack()
-        }
-    }
-}
-
 /// A data directory, its model, and somebody who does things at random.
 struct PowerCutWorld {
     private let seed: UInt64

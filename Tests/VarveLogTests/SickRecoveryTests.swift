@@ -44,6 +44,53 @@ import VarveSimulation
         #expect(try fixture.values() == ["next"])
     }
 
+    /// A process dies at each operation of a commit that writes mark and indexes, and the write-back
+    /// of what it left fails before anybody is told: the next life hears of it with its first sync
+    /// of each file, and goes on (I7).
+    @Test func aWriteBackThatNobodyHeardOfStopsNothing() throws {
+        let operations = try Self.markedLog(seed: 0, dyingAt: nil).operations
+        #expect(operations > 5)
+        for seed: UInt64 in 0..<8 {
+            for operation in 0..<operations {
+                var fixture = try Self.markedLog(seed: seed, dyingAt: operation).fixture
+                let disk = fixture.disk
+                disk.kill()
+                disk.fail(.init(operation: disk.operationCount, errno: SystemError.eio))
+                let system = try #require(try disk.fileSystem(of: "/data"))
+                #expect(throws: SystemError.self) { try system.writeBack() }
+                disk.fail(nil)
+                try fixture.reopen()
+                #expect(fixture.log.isOnline && fixture.log.durableEnd >= 4)
+                try Self.appendWithMark([8], to: &fixture)
+                let log = fixture.log
+                #expect(
+                    log.isOnline && log.durableEnd == log.endOffset, "\(seed), \(operation)")
+            }
+        }
+    }
+
+    /// Four batches that are durable, and four whose commit the process dies in.
+    private static func markedLog(
+        seed: UInt64, dyingAt operation: Int?
+    ) throws -> (fixture: LogFixture, operations: Int) {
+        var fixture = try LogFixture(seed: seed)
+        _ = try fixture.partition(["index.interval.bytes": "100"])
+        try appendWithMark(0..<4, to: &fixture)
+        let before = fixture.disk.operationCount
+        try appendWithMark(4..<8, to: &fixture, dyingAt: operation)
+        return (fixture, fixture.disk.operationCount - before)
+    }
+
+    private static func appendWithMark(
+        _ numbers: some Sequence<Int>, to fixture: inout LogFixture, dyingAt operation: Int? = nil
+    ) throws {
+        for number in numbers { try fixture.append([String(repeating: "\(number)", count: 60)]) }
+        fixture.now += 60_000
+        fixture.directory.tick(now: fixture.now)
+        if let operation { fixture.disk.die(at: fixture.disk.operationCount + operation) }
+        fixture.directory.commitNow()
+    }
+
     /// A range is set aside, the rest written anew, and read back: what comes is not it.
     @Test func aRewriteThatReadsBackWrongIsNotServed() throws {
         let log = try HealingTests.Damaged()
