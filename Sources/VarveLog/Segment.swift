@@ -100,7 +100,7 @@ struct Segment: Sendable {
     /// alone or few at a time: they find blocks that are written already and a size that covers
     /// them, and their syncs have no metadata to write. Measured (ext4): 87 µs instead of 127. Zeros
     /// are written to the end of a block, for three times what the file has, at most 64 KiB: a
-    /// partition that has little takes little, and one in a hundred syncs has to extend the file.
+    /// partition that has little takes little, and few syncs have to extend the file.
     ///
     /// A start takes zeros behind the last batch for nothing (`SegmentScan`); `endFile` cuts them
     /// off.
