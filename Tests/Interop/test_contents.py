@@ -48,6 +48,8 @@ def stored_codecs(broker, topic):
         content, at = segment.read_bytes(), 0
         while at < len(content):
             length, = struct.unpack(">i", content[at + 8:at + 12])
+            if length == 0:
+                break  # zeros, written ahead of the next batch
             codecs.append(CODECS[content[at + 22] & 7])
             at += 12 + length
     return codecs
