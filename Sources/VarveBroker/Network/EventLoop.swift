@@ -181,7 +181,7 @@ package final class EventLoop: @unchecked Sendable {
             asleep.store(false, ordering: .sequentiallyConsistent)
             now = clock.monotonicMilliseconds()
             resumeAll()
-            endCommits()
+            endCommits(mayRunHere: true)
 
             mailbox.withLock { swap(&$0, &jobs) }
             for job in jobs { job() }
@@ -193,6 +193,8 @@ package final class EventLoop: @unchecked Sendable {
                 for channel in channels.values { channel.sweep(now: now) }
             }
             flushAll()
+            // A job, a timer or a flush may have let a request in that was held back.
+            endCommits(mayRunHere: false)
         }
         for token in channels.keys.sorted() { remove(token) }
     }
@@ -205,18 +207,19 @@ package final class EventLoop: @unchecked Sendable {
         defer {
             commits.isOpen = false
             // Is worth a sync, while the next ones are handled.
-            if requestBytes >= Self.turnBytesMax { endCommits() }
+            if requestBytes >= Self.turnBytesMax { endCommits(mayRunHere: false) }
         }
         return body()
     }
 
-    private func endCommits() {
+    /// No commit may wait while this thread sleeps.
+    private func endCommits(mayRunHere: Bool) {
         let isLone = requests == 1 && requestBytes <= Self.loneRequestBytesMax && hasOneEvent
         requests = 0
         requestBytes = 0
         guard commits.isWaiting else { return }
         let isIdle = mailbox.withLock { $0.isEmpty } && toFlush.isEmpty && toResume.isEmpty
-        commits.finish(runsHere: isLone && isIdle)
+        commits.finish(runsHere: mayRunHere && isLone && isIdle)
         now = clock.monotonicMilliseconds()
     }
 
