@@ -61,8 +61,8 @@ struct BatchScanner {
         return checksum == header.checksum ? header : nil
     }
 
-    /// Where what stands at `position`, which is no valid batch, and all behind it end: what is left
-    /// of the file is zeros. Not before a batch that begins there says that it ends.
+    /// Where what stands at `position`, which is no valid batch, and all behind it end: what is
+    /// left of the file is zeros. Not before a batch that begins there says that it ends.
     mutating func end(of position: Int64) throws(SystemError) -> Int64 {
         var contentEnd = size
         search: while contentEnd > position {

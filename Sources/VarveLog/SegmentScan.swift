@@ -40,8 +40,8 @@ struct SegmentScan {
     private(set) var invalid: [Invalid] = []
     private(set) var repairs: [Repair] = []
     private(set) var bytesRead: Int64 = 0
-    /// Where the last range ends, valid or not: at the end of the file, or where there are zeros from
-    /// there on that no known batch is missing from (`Segment.writeAhead`).
+    /// Where the last range ends, valid or not: at the end of the file, or where there are zeros
+    /// from there on that no known batch is missing from (`Segment.writeAhead`).
     private(set) var end: Int64 = 0
     private var bounds = Bounds(expected: 0, limit: 0)
     private var nextEntry = 0

@@ -44,8 +44,8 @@ import VarveSimulation
         #expect(try fixture.values() == ["next"])
     }
 
-    /// A process dies at each operation of a commit that writes mark and indexes, and the write-back
-    /// of what it left fails before anybody is told: the next life hears of it with its first sync
+    /// A process dies at each operation of a commit that writes mark and indexes, and the
+    /// write-back of what it left fails before anybody is told: the next life hears of it with its first sync
     /// of each file, and goes on (I7).
     @Test func aWriteBackThatNobodyHeardOfStopsNothing() throws {
         let operations = try Self.markedLog(seed: 0, dyingAt: nil).operations

@@ -134,7 +134,8 @@ extension PartitionLog {
             + "00000174876e8000" + "00000174876e8000" + "0000000000000102" + "0003" + "ffffffff"
             + "00000001" + "20" + "00" + "00" + "00" + "08" + "00000001" + "0c"
             + "000000000007" + "00"
-        let hex = try fixture.batchBytes(0).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        let bytes = try fixture.batchBytes(0)
+        let hex = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         #expect(hex.prefix(34) == golden.prefix(34) && hex.dropFirst(42) == golden.dropFirst(42))
         fixture.directory.commitNow()
         let (header, batch) = try #require(try log.everything().first)
