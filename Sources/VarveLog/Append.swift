@@ -133,7 +133,6 @@ extension PartitionLog {
         _ header: RecordBatchHeader, _ batch: ByteSlice, to state: inout State
     ) throws(LogError) {
         let isNew = !state.active.exists
-        let isAlone = !state.active.hasUnsyncedFile
         let file: any DiskFile
         do throws(SystemError) {
             file = try state.active.openToAppend()
@@ -143,7 +142,7 @@ extension PartitionLog {
         }
         let position = state.active.byteCount
         do throws(SystemError) {
-            if isAlone { try state.active.writeAhead(file, of: batch.count) }
+            try state.active.writeAhead(file, of: batch.count)
             // The header is copied to be stamped; the records go to the disk from where they are.
             try withUnsafeTemporaryAllocation(
                 byteCount: RecordBatchHeader.byteCount, alignment: 8

@@ -142,8 +142,10 @@ package struct LogDump {
                     }
                     if size == whole {
                         let end = try scanner.end(of: position)
-                        if end > position { trailing(end - position, path) }
-                        if end < size { ahead(size - end, path) }
+                        if end > position {
+                            rest(end - position, "invalid bytes", "trailing", path)
+                        }
+                        if end < size { rest(size - end, "zeros, written ahead,", "ahead", path) }
                     }
                     return
                 }
@@ -187,19 +189,11 @@ package struct LogDump {
         }
     }
 
-    private func ahead(_ count: Int64, _ path: String) {
+    private func rest(_ count: Int64, _ what: String, _ type: String, _ path: String) {
         let name = path.split(separator: "/").last.map(String.init) ?? path
         switch options.form {
-        case .text: write(LogDumpLine("Found \(count) zeros, written ahead, at the end of \(name)"))
-        case .json: write(LogDumpLine("ahead", [("bytes", .int(count))], .json))
-        }
-    }
-
-    private func trailing(_ count: Int64, _ path: String) {
-        let name = path.split(separator: "/").last.map(String.init) ?? path
-        switch options.form {
-        case .text: write(LogDumpLine("Found \(count) invalid bytes at the end of \(name)"))
-        case .json: write(LogDumpLine("trailing", [("bytes", .int(count))], .json))
+        case .text: write(LogDumpLine("Found \(count) \(what) at the end of \(name)"))
+        case .json: write(LogDumpLine(type, [("bytes", .int(count))], .json))
         }
     }
 

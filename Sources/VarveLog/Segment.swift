@@ -104,11 +104,12 @@ struct Segment: Sendable {
     ///
     /// A start takes zeros behind the last batch for nothing (`SegmentScan`); `endFile` cuts them
     /// off.
-    /// - Parameter file: the segment's file, which has nothing unsynced.
+    /// - Parameter file: the segment's file; where it has something unsynced, nothing happens.
     /// - Throws: not for want of space: then there are no zeros, or fewer.
     mutating func writeAhead(
         _ file: any DiskFile, of batchByteCount: Int
     ) throws(SystemError) {
+        guard !hasUnsyncedFile else { return }
         let end = byteCount + Int64(batchByteCount)
         let groupBytes = end - groupStart
         groupStart = byteCount

@@ -86,6 +86,15 @@ struct LogFixture {
             Batches.batch(values.map { Array($0.utf8) }, timestamp: timestamp ?? now), now: now)
     }
 
+    /// A commit that writes a mark as well.
+    /// - Parameter operation: the process dies at that disk operation of it.
+    mutating func commitWithMark(dyingAt operation: Int? = nil) {
+        now += 60_000
+        directory.tick(now: now)
+        if let operation { disk.die(at: disk.operationCount + operation) }
+        directory.commitNow()
+    }
+
     /// Reopens after `disk.kill()` or `disk.powerCut()`.
     mutating func reopen(options: DataDirectoryOptions = Self.options()) throws {
         directory = try DataDirectory.open(

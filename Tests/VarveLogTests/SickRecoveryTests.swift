@@ -85,10 +85,7 @@ import VarveSimulation
         _ numbers: some Sequence<Int>, to fixture: inout LogFixture, dyingAt operation: Int? = nil
     ) throws {
         for number in numbers { try fixture.append([String(repeating: "\(number)", count: 60)]) }
-        fixture.now += 60_000
-        fixture.directory.tick(now: fixture.now)
-        if let operation { fixture.disk.die(at: fixture.disk.operationCount + operation) }
-        fixture.directory.commitNow()
+        fixture.commitWithMark(dyingAt: operation)
     }
 
     /// A range is set aside, the rest written anew, and read back: what comes is not it.

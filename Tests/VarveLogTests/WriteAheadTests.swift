@@ -20,9 +20,7 @@ import VarveSimulation
     /// A commit that covers a batch writes a mark as well: there are zeros behind the mark.
     private func appendWithMark(_ value: String, to fixture: inout LogFixture) throws {
         try fixture.append([value])
-        fixture.now += 60_000
-        fixture.directory.tick(now: fixture.now)
-        fixture.directory.commitNow()
+        fixture.commitWithMark()
         #expect(try fileSize(fixture) > fixture.batchBytes(0).count)
     }
 
@@ -101,9 +99,7 @@ import VarveSimulation
         var fixture = try LogFixture()
         _ = try fixture.partition()
         try appendAlone(["one", "two"], to: fixture)
-        fixture.now += 40_000
-        fixture.directory.tick(now: fixture.now)
-        fixture.directory.commitNow()
+        fixture.commitWithMark()
         fixture.disk.powerCut(keep: 0)
         #expect(try fileSize(fixture) == fixture.batchBytes(0).count)
         try fixture.reopen()
