@@ -186,6 +186,7 @@ final class RunningBroker: Sendable {
         options.topicDefaults = plan.topicDefaults
         options.commit = .threads(syncers: plan.settings.int("varve.sync.threads"))
         options.syncedTogetherMin = plan.settings.int("varve.sync.together.min")
+        options.journalBytes = plan.settings.integer("varve.journal.bytes")
         options.partitionsMax = plan.settings.int("varve.partitions.max")
         options.reserveBytes = plan.settings.integer("varve.disk.reserve.bytes")
         let quota = plan.settings.integer("varve.log.quota.bytes")

@@ -21,6 +21,8 @@ extension PartitionLog {
         let target: DurablePoint
         let generation: Int
         var upkeep = UpkeepWork()
+        /// Positions of the only file, where the journal may make them durable instead.
+        var journaled: Range<Int64>?
 
         /// Whether it may become durable together with other partitions, in no order: not where a
         /// later segment could come before an earlier one.
@@ -40,7 +42,7 @@ extension PartitionLog {
     func acknowledge(_ work: CommitWork, _ failure: SystemError?) {
         // Never a second time: after a failed sync the next one lies (I6).
         if let failure { return poison(.io(failure)) }
-        acknowledge(work)
+        acknowledge(work, isJournaled: false)
     }
 
     /// Writes behind what the commit brought with it, and tells whether more was appended
@@ -49,8 +51,19 @@ extension PartitionLog {
         if !work.upkeep.isEmpty, isOnline { perform(work.upkeep) }
         return state.withLock { state in
             guard case .online = state.status else { return false }
-            state.isQueued = state.endOffset > state.durable.end || state.needsMark
+            state.isQueued =
+                state.endOffset > state.durable.end || state.needsMark || state.needsSync
             return state.isQueued
+        }
+    }
+
+    /// The next commit syncs the segment. Returns whether the partition has to be submitted.
+    func requestSync() -> Bool {
+        state.withLock { state in
+            guard case .online = state.status else { return false }
+            state.needsSync = true
+            defer { state.isQueued = true }
+            return !state.isQueued
         }
     }
 
@@ -84,6 +97,8 @@ extension PartitionLog {
                     work.files.append(try state.segments[index].open())
                 }
                 work.upkeep = try planUpkeep(&state)
+                work.journaled = Self.journaled(work, state)
+                state.needsSync = false
             } catch {
                 return .failure(.io(error))
             }
@@ -97,6 +112,17 @@ extension PartitionLog {
         }
     }
 
+    /// What of the commit may go to the journal: a little, at the end of a file whose name is
+    /// durable, with nothing that relies on the segment itself.
+    private static func journaled(_ work: CommitWork, _ state: State) -> Range<Int64>? {
+        guard work.canShareSync, !work.syncsDirectory, work.upkeep.isEmpty, !state.needsSync,
+            work.target.segmentBase == state.durable.segmentBase,
+            work.target.position > state.durable.position,
+            work.target.position - state.durable.position <= Journal.partitionBytesMax
+        else { return nil }
+        return state.durable.position..<work.target.position
+    }
+
     /// Whether the segment may have bytes that no sync has covered.
     private static func isDirty(_ segment: Segment, _ durable: DurablePoint) -> Bool {
         guard segment.exists, segment.base >= durable.segmentBase else { return false }
@@ -105,29 +131,44 @@ extension PartitionLog {
     }
 
     /// Moves the durable end and tells everybody who waited for it.
-    private func acknowledge(_ work: CommitWork) {
-        let done = state.withLock { state -> [Waiter]? in
-            // A write may have failed while the sync ran: then nothing is acknowledged (I6).
-            guard case .online = state.status, work.generation == state.generation,
-                work.target.end >= state.durable.end,
-                work.target.segmentBase >= state.durable.segmentBase
-            else { return nil }
-            let hasGrown = work.target.end > state.durable.end
-            state.durable = work.target
-            // A segment was closed, and nothing appended since.
-            guard hasGrown else { return nil }
-            let end = work.target.end
-            if !state.closing.isEmpty { state.closing.removeAll { $0.markerOffset < end } }
-            guard state.waiters.contains(where: { $0.end > end }) else {
-                defer { state.waiters = [] }
-                return state.waiters
+    /// - Parameter isJournaled: what is durable is so in the journal; else in the segment.
+    func acknowledge(_ work: CommitWork, isJournaled: Bool) {
+        let (done, mustRelease) = state.withLock { state -> ([Waiter]?, Bool) in
+            var mustRelease = false
+            switch state.status {
+            case .deleted: mustRelease = true
+            case .online where !isJournaled && work.generation == state.generation:
+                mustRelease = state.isJournaled
+                state.isJournaled = false
+            case .online, .offline, .closed:
+                if isJournaled { state.isJournaled = true }
             }
-            let done = state.waiters.filter { $0.end <= end }
-            state.waiters.removeAll { $0.end <= end }
-            return done
+            return (acknowledge(work, &state), mustRelease)
         }
+        if mustRelease { store.journal.release(self) }
         guard let done else { return }
         for waiter in done { waiter.completion(nil) }
         notifyObserver()
+    }
+
+    private func acknowledge(_ work: CommitWork, _ state: inout State) -> [Waiter]? {
+        // A write may have failed while the sync ran: then nothing is acknowledged (I6).
+        guard case .online = state.status, work.generation == state.generation,
+            work.target.end >= state.durable.end,
+            work.target.segmentBase >= state.durable.segmentBase
+        else { return nil }
+        let hasGrown = work.target.end > state.durable.end
+        state.durable = work.target
+        // A segment was closed, and nothing appended since.
+        guard hasGrown else { return nil }
+        let end = work.target.end
+        if !state.closing.isEmpty { state.closing.removeAll { $0.markerOffset < end } }
+        guard state.waiters.contains(where: { $0.end > end }) else {
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        let done = state.waiters.filter { $0.end <= end }
+        state.waiters.removeAll { $0.end <= end }
+        return done
     }
 }

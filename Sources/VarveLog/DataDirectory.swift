@@ -7,6 +7,7 @@ package import VarvePlatform
 ///     <path>/producer-ids           the next block of producer ids
 ///     <path>/<state file>           what the broker itself must remember, see `StateFile`
 ///     <path>/topics/<topic>/        topic.json and one directory for each partition
+///     <path>/journal/               what segments still have to be synced for, see `Journal`
 ///     <path>/quarantine/            what recovery and healing set aside
 ///     <path>/scrub                  how far the scrubber is
 ///     <path>/clean-stop             between a clean stop and the next start
@@ -67,6 +68,7 @@ package final class DataDirectory: Sendable {
 
     deinit {
         store.commit.abandon()
+        store.journal.abandon()
         store.scrubber.abandon()
     }
 
@@ -106,7 +108,11 @@ package final class DataDirectory: Sendable {
         if options.reserveBytes != nil { reserve.open() }
         let health = LogHealth()
         let commit: GroupCommit
+        let journal: Journal
         do throws(SystemError) {
+            journal = try Journal(
+                in: path, disk: disk, bytesMax: options.journalBytes,
+                holdersMax: options.openFilesMax / 4, logger: logger)
             // Before anything is written there: it hears of what fails from now on.
             let fileSystem = try disk.fileSystem(of: path)
             commit = GroupCommit(
@@ -115,7 +121,7 @@ package final class DataDirectory: Sendable {
                     SharedSync(
                         $0, filesMin: options.syncedTogetherMin,
                         openFilesMax: options.openFilesMax, isTimed: !options.commit.isManual)
-                })
+                }, journal)
         } catch {
             throw LogError(error)
         }
@@ -123,13 +129,16 @@ package final class DataDirectory: Sendable {
             disk: disk, reserve: reserve, openFilesMax: options.openFilesMax,
             commit: commit, logger: logger, health: health,
             scrubber: Scrubber(disk: disk, directory: path, health: health),
-            quarantine: path + "/quarantine",
+            journal: journal, quarantine: path + "/quarantine",
             producerExpiryMilliseconds: options.producerExpiryMilliseconds)
         store.quota.setLimit(options.quotaBytes)
         do throws(LogError) {
-            let (topics, report) = try TopicDirectory.openAll(
+            var (topics, report) = try TopicDirectory.openAll(
                 path + "/topics", store: store, options: options,
                 isAfterCleanStop: isAfterCleanStop, now: now)
+            report.notes += journal.endRecovery(
+                failed: topics.flatMap(\.partitions).filter { !$0.isOnline },
+                quarantine: Quarantine(disk: store.disk, directory: store.quarantine), now: now)
             return DataDirectory(
                 path: path, meta: meta, recovery: report, topics: topics, options: options,
                 store: store, lockFile: lockFile, producerIDs: producerIDs)
@@ -428,6 +437,8 @@ package final class DataDirectory: Sendable {
         let partitions = topics.flatMap(\.partitions)
         for partition in partitions { partition.refuseAppends() }
         store.commit.commitNow()
+        store.commit.enqueue(store.journal.stop().filter { $0.requestSync() })
+        store.commit.commitNow()
         let failures = Workers.map(partitions.count, threads: options.workersInForce) {
             index -> LogError? in
             do throws(LogError) {
@@ -439,6 +450,7 @@ package final class DataDirectory: Sendable {
         }
         var failure = failures.lazy.compactMap { $0 }.first
         store.commit.stop()
+        store.journal.removeFiles()
         if failure == nil { leaveCleanStop() }
         // The lock goes with its file: a broker in the same process may open the directory next.
         do throws(SystemError) {

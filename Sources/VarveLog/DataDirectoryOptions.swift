@@ -6,6 +6,9 @@ package struct DataDirectoryOptions: Sendable {
     /// So many partitions that wait for their syncs get one for all of them together, where the
     /// file system can do that.
     package var syncedTogetherMin = 4
+    /// Bytes of each of the journal's two files, into which such partitions go where they have
+    /// little to sync; 0 for no journal.
+    package var journalBytes: Int64 = 32 << 20
     /// Producers that have not written for so long are forgotten (`producer.id.expiration.ms`).
     package var producerExpiryMilliseconds = ProducerState.defaultExpiryMilliseconds
     /// The most producers that all partitions together remember (I8), about 300 bytes each. Beyond

@@ -93,6 +93,7 @@ extension Finding {
         case producersDamaged = "producers-damaged"
         case checkpointDamaged = "checkpoint-damaged"
         case quarantineDamaged = "quarantine-damaged"
+        case journalDamaged = "journal-damaged"
         /// Notices: legal after a power cut, and put right by the next start.
         case tornWrite = "torn-write"
         case tornTail = "torn-tail"
@@ -137,6 +138,9 @@ extension Finding {
                 "the next start reads the log to know its idempotent producers again"
             case .checkpointDamaged: "the partition is compacted once more from its start"
             case .quarantineDamaged: "what was set aside earlier is not complete any more"
+            case .journalDamaged:
+                "acknowledged records may be gone that were in the journal and not yet in their "
+                    + "segments"
             case .tornWrite, .tornTail:
                 "never acknowledged: what an unclean stop may leave behind the durable mark"
             }
@@ -168,6 +172,8 @@ extension Finding {
                 .producersDamaged:
                 "varve log repair, or the next start of the broker, makes it anew"
             case .quarantineDamaged: "none; keep what is there"
+            case .journalDamaged:
+                "the next start takes what is whole and keeps the damaged bytes in the quarantine"
             case .tornWrite, .tornTail: "none is needed: the next start sets it aside"
             }
         }

@@ -17,8 +17,8 @@ package enum CommitMode: Sendable {
 /// gather; when the sync is done, all that it covered is acknowledged together and the partition,
 /// if it has new batches, waits again. No partition is ever synced by two threads at a time.
 ///
-/// Where many wait, one thread syncs them all together (`SharedSync`), and the others wait for it:
-/// so the next ones gather too.
+/// Where many wait, one thread makes them all durable together (`Journal` where they have little,
+/// else `SharedSync`), and the others wait for it: so the next ones gather too.
 final class GroupCommit: Sendable {
     /// A partition, and what of its commit is done already.
     private enum Job {
@@ -85,13 +85,15 @@ final class GroupCommit: Sendable {
     private let idle = Lock(0)
     private let threads = Lock<[NamedThread]>([])
     private let sharedSync: SharedSync?
+    private let journal: Journal
     private let syncers: Int
     let isManual: Bool
     let pace = SyncPace()
 
     /// - Parameter sharedSync: nil where the file system can sync files one by one only.
-    init(_ mode: CommitMode, _ sharedSync: SharedSync?) {
+    init(_ mode: CommitMode, _ sharedSync: SharedSync?, _ journal: Journal) {
         self.sharedSync = sharedSync
+        self.journal = journal
         queue = Lock(Queue(sharedSync: sharedSync))
         isManual = mode.isManual
         switch mode {
@@ -171,20 +173,36 @@ final class GroupCommit: Sendable {
         }
     }
 
-    /// Commits many partitions with one sync, but for those whose files have an order.
+    /// Commits many partitions with a sync of the journal and one of the file system, but for
+    /// those whose files have an order.
     private func commit(_ partitions: [PartitionLog]) {
+        var journaled: [(partition: PartitionLog, work: PartitionLog.CommitWork)] = []
         var together: [(partition: PartitionLog, work: PartitionLog.CommitWork)] = []
         var begun: [Job] = []
         for partition in partitions {
             guard let work = partition.beginCommit() else { continue }
-            if work.canShareSync {
+            if work.journaled != nil {
+                journaled.append((partition, work))
+            } else if work.canShareSync {
                 together.append((partition, work))
             } else {
                 begun.append(.sync(partition, work))
             }
         }
-        let failures = sharedSync?.sync(together) ?? []
         var again: [PartitionLog] = []
+        if journaled.count >= sharedSync?.filesMin ?? 0 {
+            let (isDurable, due) = journal.commit(journaled)
+            again = due.filter { $0.requestSync() }
+            if isDurable {
+                for (partition, work) in journaled {
+                    partition.acknowledge(work, isJournaled: true)
+                    if partition.finish(work) { again.append(partition) }
+                }
+                journaled = []
+            }
+        }
+        together += journaled
+        let failures = sharedSync?.sync(together) ?? []
         for (index, (partition, work)) in together.enumerated() {
             partition.acknowledge(work, failures[index])
             if !work.upkeep.isEmpty {

@@ -102,6 +102,7 @@ extension PartitionLog {
                     return state.needsMark
                 }
             }
+            store.journal.release(self)
             if mustSubmit { store.commit.submit(self) }
             store.health.healed(self)
             report = recovery.report
@@ -165,6 +166,7 @@ extension PartitionLog {
         stop(as: .deleted, error: .unknownTopic(topic))
         // Nor while a segment is written anew: whoever does it sees the end, and stops.
         rewriting.withLock { _ in }
+        store.journal.release(self)
         store.health.healed(self)
         state.withLock { state in
             for index in state.segments.indices { state.segments[index].closeFile() }
@@ -223,7 +225,8 @@ extension PartitionLog {
             }
             // (A refused append may have left an unsynced file behind: nothing waits for it, but
             // until it is synced it cannot be closed.)
-            guard state.needsMark || state.active.hasUnsyncedFile, !state.isQueued else {
+            let isLeftUnsynced = state.active.hasUnsyncedFile && !state.isJournaled
+            guard state.needsMark || isLeftUnsynced, !state.isQueued else {
                 return .success(false)
             }
             state.isQueued = true

@@ -78,6 +78,10 @@ package final class PartitionLog: Sendable {
         var isQueued = false
         /// Write a mark with the next commit.
         var needsMark = false
+        /// The journal has something that no sync of the active segment has covered.
+        var isJournaled = false
+        /// The next commit syncs the segment, so that the journal need not keep what it has.
+        var needsSync = false
         var bytesSinceMark: Int64 = 0
         /// When something was last appended, or read as far as `tick` has noticed.
         var lastUseTime: Int64 = 0
@@ -197,6 +201,7 @@ struct LogStore: Sendable {
     let logger: Logger?
     let health: LogHealth
     let scrubber: Scrubber
+    let journal: Journal
     let quarantine: String
     let producerExpiryMilliseconds: Int64
     let reserve: DiskReserve
@@ -204,11 +209,12 @@ struct LogStore: Sendable {
     let quota: Quota
     /// What appends to the topic are checked against.
     private(set) var admission: Admission
+    private(set) var topicID = UniqueID.zero
 
     init(
         disk: any Disk, reserve: DiskReserve, openFilesMax: Int, commit: GroupCommit,
-        logger: Logger?, health: LogHealth, scrubber: Scrubber, quarantine: String,
-        producerExpiryMilliseconds: Int64
+        logger: Logger?, health: LogHealth, scrubber: Scrubber, journal: Journal,
+        quarantine: String, producerExpiryMilliseconds: Int64
     ) {
         self.disk = reserve.bytesMax > 0 ? ReserveDisk(disk, reserve: reserve) : disk
         files = SegmentFiles(disk: disk, cache: OpenFiles(filesMax: openFilesMax))
@@ -216,6 +222,7 @@ struct LogStore: Sendable {
         self.logger = logger
         self.health = health
         self.scrubber = scrubber
+        self.journal = journal
         self.quarantine = quarantine
         self.producerExpiryMilliseconds = producerExpiryMilliseconds
         self.reserve = reserve
@@ -225,8 +232,9 @@ struct LogStore: Sendable {
     }
 
     /// The same for the partitions of one topic, which share its quota.
-    func forTopic(_ name: String) -> LogStore {
+    func forTopic(_ name: String, _ id: UniqueID) -> LogStore {
         var store = self
+        store.topicID = id
         let isInternal = TopicName.isInternal(name)
         if isInternal { store.files = SegmentFiles(disk: disk, cache: files.cache) }
         store.admission = Admission(

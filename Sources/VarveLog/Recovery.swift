@@ -31,6 +31,8 @@ struct Recovery {
     private var indexCheck: IndexComparison?
     /// What the directory holds.
     private var names: [String] = []
+    /// What the journal has of the partition.
+    private var journaled: [JournalEntry] = []
 
     private var disk: any Disk { store.disk }
 
@@ -58,6 +60,7 @@ struct Recovery {
         do throws(SystemError) {
             report.notes += try SegmentSwap(disk: disk, directory: directory).completeAll()
             try readDirectory()
+            journaled = try store.journal.entries(of: topic, store.topicID, partition)
             let bases = try liveBases()
             for (index, base) in bases.enumerated() {
                 try recoverSegment(base, nextBase: index + 1 < bases.count ? bases[index + 1] : nil)
@@ -142,7 +145,7 @@ struct Recovery {
 
     private mutating func recoverSegment(_ base: Int64, nextBase: Int64?) throws(SystemError) {
         let path = directory + "/" + SegmentName.file(base, .log)
-        guard case .file(let size)? = try disk.entry(path) else { return }
+        guard case .file(var size)? = try disk.entry(path) else { return }
         if segments.isEmpty { producers.begin(at: base) }
         let seal = nextBase == nil ? nil : try readSeal(base)
         if !readsEverything, let seal, seal.byteCount == size {
@@ -152,6 +155,11 @@ struct Recovery {
             try reportLost(behind: &segment, nextBase: nextBase)
             segments.append(segment)
             return
+        }
+        if try replayJournal(of: base, size: size, nextBase: nextBase),
+            case .file(let grown)? = try disk.entry(path)
+        {
+            size = grown
         }
         if !isAfterCleanStop { try settleIndexes(of: base) }
         var (segment, start) = try knownPart(of: base, size: size, nextBase: nextBase)
@@ -186,6 +194,53 @@ struct Recovery {
             segment.noteTime()
         }
         segments.append(segment)
+    }
+
+    private static func turnToDisk(_ file: any DiskFile) throws(SystemError) {
+        // From here on reads tell what the disk has.
+        try file.settle()
+        try file.dropCache()
+    }
+
+    /// Puts into a segment what was acknowledged and only the journal has; durable on return. True
+    /// where there was something.
+    private mutating func replayJournal(
+        of base: Int64, size: Int64, nextBase: Int64?
+    ) throws(SystemError) -> Bool {
+        let entries = journaled.filter { entry in
+            guard entry.segmentBase == base else { return false }
+            guard let mark else { return true }
+            // What the mark vouches for was in the segment, durable; so was what is closed.
+            if mark.segment.base == base {
+                if entry.position + Int64(entry.batches.count) <= mark.segment.byteCount {
+                    return false
+                }
+            } else if mark.segment.base > base {
+                return false
+            }
+            return nextBase == nil || entry.nextOffset > mark.durableEnd
+        }
+        guard !entries.isEmpty else { return false }
+        var segment = Segment(files: store.files, directory: directory, base: base)
+        segment.exists = true
+        defer { segment.closeFile() }
+        let file = try segment.open()
+        try Self.turnToDisk(file)
+        var replay = JournalReplay(
+            from: 0, expecting: base, below: Segment.offsetsEnd(base, nextBase: nextBase))
+        if let mark, mark.segment.base == base, mark.segment.byteCount <= size {
+            replay = JournalReplay(
+                from: mark.segment.byteCount, expecting: mark.segment.nextOffset,
+                below: replay.limit)
+        }
+        try replay.run(entries, into: file) { (entry) throws(SystemError) in
+            try store.journal.batches(of: entry)
+        }
+        guard replay.restoredBytes > 0 else { return false }
+        try file.syncData()
+        report.notes.append(
+            "\(replay.restoredBytes) bytes of segment \(base) came from the journal")
+        return true
     }
 
     /// A failed write-back of an index that nobody has been told of must not fail the next sync of
@@ -232,9 +287,7 @@ struct Recovery {
         _ segment: inout Segment, from start: Int64, size: Int64, nextBase: Int64?
     ) throws(SystemError) {
         let file = try segment.open()
-        // From here on reads tell what the disk has.
-        try file.settle()
-        try file.dropCache()
+        try Self.turnToDisk(file)
         let limit = Segment.offsetsEnd(segment.base, nextBase: nextBase)
         let firstAppendTime = segment.firstAppendTime
         let before = segment

@@ -10,7 +10,7 @@ enum TopicDirectory {
         _ name: String, _ description: TopicDescription, _ configuration: TopicConfiguration,
         _ directory: String, _ store: LogStore
     ) -> Topic {
-        let store = store.forTopic(name)
+        let store = store.forTopic(name, description.id)
         var partitions: [PartitionLog] = []
         for number in 0..<description.partitionCount {
             partitions.append(

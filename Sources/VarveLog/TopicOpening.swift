@@ -85,7 +85,7 @@ extension TopicDirectory {
         }
         return Found(
             name: name, directory: directory, description: description,
-            configuration: configuration, store: store.forTopic(name))
+            configuration: configuration, store: store.forTopic(name, description.id))
     }
 
     private static func readDescription(
@@ -112,8 +112,8 @@ extension TopicDirectory {
     }
 
     /// A topic whose topic.json is gone or damaged keeps its records: as many partitions as there
-    /// are directories, a new id, and nothing is deleted until somebody sets its retention again.
-    /// The damaged file goes to the quarantine (I7).
+    /// are directories, a new id unless the journal has it, and nothing is deleted until somebody
+    /// sets its retention again. The damaged file goes to the quarantine (I7).
     private static func rebuildDescription(
         _ name: String, _ directory: String, _ store: LogStore, cause: LogError,
         damaged: ByteSlice, _ report: inout RecoveryReport
@@ -125,7 +125,7 @@ extension TopicDirectory {
                 return nil
             }
             let description = TopicDescription(
-                id: .random(), partitionCount: last + 1,
+                id: store.journal.topicID(of: name) ?? .random(), partitionCount: last + 1,
                 overrides: [
                     "cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1",
                 ])

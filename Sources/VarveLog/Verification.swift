@@ -96,6 +96,7 @@ package struct Verification: Sendable {
             if options.topic == nil {
                 try verifyMeta()
                 try verifyProducerIDs()
+                try verifyJournal()
             }
             for topic in topics { try verifyTopic(topic) }
             if options.topic == nil { noteLeftTopics(try names(in: topicsPath)) }
@@ -130,6 +131,28 @@ package struct Verification: Sendable {
         if ProducerIDs.number(in: try disk.readAll(file, bytesMax: 1024)) == nil {
             report.findings.append(
                 Finding(.producerIDsDamaged, file, "no number, or its checksum is wrong"))
+        }
+    }
+
+    /// What an unclean stop has left there belongs to the segments, and the next start puts it into
+    /// them. A running broker writes it over.
+    private mutating func verifyJournal() throws(SystemError) {
+        guard !options.isRunning else { return }
+        for name in Journal.fileNames {
+            let file = "\(path)/\(Journal.directoryName)/\(name)"
+            guard try disk.entry(file) != nil else { continue }
+            let scan = try JournalScan(try disk.open(file, .read))
+            if !scan.entries.isEmpty {
+                report.notes.append(
+                    "\(file) has batches for \(scan.entries.count) places; the next start puts "
+                        + "into the segments what they lack of them")
+            }
+            for range in scan.damage {
+                report.findings.append(
+                    Finding(
+                        .journalDamaged, file, position: range.lowerBound,
+                        byteCount: Int64(range.count), "no entry, with others behind it"))
+            }
         }
     }
 

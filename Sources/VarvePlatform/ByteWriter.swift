@@ -149,9 +149,11 @@ package struct ByteWriter {
     }
 
     /// Gives `body` what has been written so far; the pointer is good only inside it.
-    package func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        withExtendedLifetime(storage) {
-            body(UnsafeRawBufferPointer(start: storage.base, count: count))
+    package func withUnsafeBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try withExtendedLifetime(storage) { (_) throws(Failure) in
+            try body(UnsafeRawBufferPointer(start: storage.base, count: count))
         }
     }
 

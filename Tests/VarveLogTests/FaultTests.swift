@@ -204,7 +204,15 @@ struct FaultWorkload {
     private mutating func append(_ log: PartitionLog, _ directory: DataDirectory) {
         let batch = Batches.batch(
             [generator.bytes(generator.int(50...250)), generator.bytes(50)], timestamp: now)
-        guard let result = try? log.append(batch, now: now) else { return }
+        let end = log.endOffset
+        let result: AppendResult
+        do throws(LogError) {
+            result = try log.append(batch, now: now)
+        } catch {
+            // Of a write that failed any part may be there, and all of it (`DiskFile.write`).
+            if case .io = error { model.appending(batch, at: end) }
+            return
+        }
         model.appending(batch, at: result.baseOffset)
         log.whenDurable(result.lastOffset + 1) { [acknowledged] error in
             if error == nil {

@@ -45,8 +45,16 @@ struct PowerCutWorld {
         generator = Generator(seed: seed)
         disk = SimulatedDisk(seed: seed)
         directory = try DataDirectory.open(
-            path: "/data", disk: disk, options: LogFixture.options(), now: now, logger: nil)
+            path: "/data", disk: disk, options: Self.options(), now: now, logger: nil)
         try createTopic("t0")
+    }
+
+    /// As few partitions as there are go to the journal, which is often full.
+    private static func options() -> DataDirectoryOptions {
+        var options = LogFixture.options()
+        options.syncedTogetherMin = 2
+        options.journalBytes = 5000
+        return options
     }
 
     private var context: String { "seed \(seed) step \(step)" }
@@ -174,7 +182,7 @@ struct PowerCutWorld {
         takeAcknowledged()
         disk.kill()
         directory = try DataDirectory.open(
-            path: "/data", disk: disk, options: LogFixture.options(), now: now, logger: nil)
+            path: "/data", disk: disk, options: Self.options(), now: now, logger: nil)
         for report in directory.recovery.partitions {
             #expect(report.wasClean, "\(context): \(report)")
         }
@@ -201,7 +209,7 @@ struct PowerCutWorld {
         for _ in 0..<generator.int(0...2) {
             disk.die(at: disk.operationCount + generator.int(1...80))
             if let opened = try? DataDirectory.open(
-                path: "/data", disk: disk, options: LogFixture.options(), now: now, logger: nil),
+                path: "/data", disk: disk, options: Self.options(), now: now, logger: nil),
                 !disk.isDead
             {
                 // What this start showed is shown, whatever comes.
@@ -211,7 +219,7 @@ struct PowerCutWorld {
             crash()
         }
         directory = try DataDirectory.open(
-            path: "/data", disk: disk, options: LogFixture.options(), now: now, logger: nil)
+            path: "/data", disk: disk, options: Self.options(), now: now, logger: nil)
         settleUncertain()
         try check()
     }

@@ -21,6 +21,8 @@ import VarveSimulation
         static func options() -> DataDirectoryOptions {
             var options = DataDirectoryOptions(commit: .manual)
             options.syncedTogetherMin = 4
+            // Whatever the journal does not take.
+            options.journalBytes = 0
             return options
         }
 
@@ -205,6 +207,7 @@ import VarveSimulation
     private func directoryOfOneSyncer(_ disk: SimulatedDisk) throws -> DataDirectory {
         var options = DataDirectoryOptions(commit: .threads(syncers: 1))
         options.syncedTogetherMin = 4
+        options.journalBytes = 0
         return try DataDirectory.open(
             path: "/data", disk: disk, options: options, now: World.now, logger: nil)
     }

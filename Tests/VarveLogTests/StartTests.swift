@@ -7,8 +7,10 @@ import VarveSimulation
 /// What a start reads of the data: nothing after a clean stop, the tails after a power cut.
 @Suite struct StartTests {
     /// A hundred partitions of several segments, producers and indexes included.
-    private static func filled() throws -> LogFixture {
-        var fixture = try LogFixture(seed: 4)
+    private static func filled(hasJournal: Bool = true) throws -> LogFixture {
+        var options = LogFixture.options()
+        if !hasJournal { options.journalBytes = 0 }
+        var fixture = try LogFixture(seed: 4, options: options)
         let logs = try fixture.directory.createTopic(
             "events", partitions: 100,
             overrides: ["segment.bytes": "8000", "index.interval.bytes": "1000"],
@@ -58,20 +60,23 @@ import VarveSimulation
         }
     }
 
-    @Test func afterAPowerCutOnlyTheUnsyncedTailsAreRead() throws {
-        var fixture = try Self.filled()
+    @Test(arguments: [false, true])
+    func afterAPowerCutOnlyTheUnsyncedTailsAreRead(hasJournal: Bool) throws {
+        var fixture = try Self.filled(hasJournal: hasJournal)
         let logs = fixture.directory.topic("events")!.partitions
         let before = Self.logBytes(fixture)
-        for log in logs.prefix(7) {
-            _ = try log.append(Batches.batch([[2]], timestamp: fixture.now), now: fixture.now)
-        }
+        let batch = Batches.batch([[2]], timestamp: fixture.now)
+        for log in logs.prefix(7) { _ = try log.append(batch, now: fixture.now) }
         fixture.directory.commitNow()
         let grown = Self.logBytes(fixture) - before
         fixture.disk.powerCut(keep: 0)
         fixture.disk.beginLog()
         try fixture.reopen()
-        // With what is written ahead behind those seven, and behind no other.
-        #expect(fixture.directory.recovery.bytesScanned == grown)
+        // With what is written ahead behind those seven, and behind no other; or what the journal
+        // has of them.
+        #expect(
+            fixture.directory.recovery.bytesScanned
+                == (hasJournal ? Int64(7 * batch.count) : grown))
         let reads = Self.touched(fixture).filter { $0.contains(" pread ") }
         let files = Set(reads.map { $0.split(separator: " ").last! })
         #expect(files.count == 7, "\(files)")

@@ -48,8 +48,10 @@ package final class Workload {
         _ disk: any Disk, _ path: String, _ commit: CommitMode, now: Int64
     ) throws(LogError) -> DataDirectory {
         var options = DataDirectoryOptions(commit: commit)
-        // There are few partitions, and both ways are to be seen.
+        // There are few partitions, and all ways are to be seen: the journal, which is often full,
+        // the write-back for all, and syncs one by one.
         options.syncedTogetherMin = 2
+        options.journalBytes = 3000
         return try DataDirectory.open(
             path: path, disk: disk, options: options, now: now, logger: nil)
     }

@@ -1,0 +1,89 @@
+internal import VarvePlatform
+internal import VarveRecords
+
+/// Puts into a segment what the journal has of it and the disk has not: batches that were
+/// acknowledged when the journal had them, and whose own file was still to be written.
+///
+/// The journal may be behind the log: what it has of a batch that was cut off, or compacted, since
+/// it was written must not come back. So a batch is written only where the segment has no valid
+/// one, with an offset that goes on from the one in front.
+struct JournalReplay {
+    /// No batch reaches beyond.
+    let limit: Int64
+    private(set) var restoredBytes: Int64 = 0
+    private var position: Int64
+    private var next: Int64
+
+    /// - Parameters:
+    ///   - position: of a batch, or the end: everything in front is known.
+    ///   - next: the lowest offset that may stand there.
+    init(from position: Int64, expecting next: Int64, below limit: Int64) {
+        self.position = position
+        self.next = next
+        self.limit = limit
+    }
+
+    /// - Parameter entries: the segment's, in any order.
+    /// - Parameter read: the batches of an entry.
+    mutating func run(
+        _ entries: [JournalEntry], into file: any DiskFile,
+        _ read: (JournalEntry) throws(SystemError) -> ByteSlice
+    ) throws(SystemError) {
+        // The latest of several for one place: an earlier one was not acknowledged.
+        let sorted = entries.sorted {
+            ($0.position, $1.round, $1.batches.lowerBound)
+                < ($1.position, $0.round, $0.batches.lowerBound)
+        }
+        try BatchScanner.withWindow { (window) throws(SystemError) in
+            var scanner = BatchScanner(file: file, size: try file.size(), window: window)
+            for entry in sorted where entry.nextOffset > next {
+                while position < entry.position, let header = try scanner.batch(at: position),
+                    fits(header)
+                {
+                    pass(header)
+                }
+                guard position <= entry.position else { continue }
+                position = entry.position
+                if try restore(try read(entry), in: file, &scanner) {
+                    scanner = BatchScanner(file: file, size: try file.size(), window: window)
+                }
+            }
+        }
+    }
+
+    /// Writes of `batches` what is not at `position`; true when something was written.
+    private mutating func restore(
+        _ batches: ByteSlice, in file: any DiskFile, _ scanner: inout BatchScanner
+    ) throws(SystemError) -> Bool {
+        var start = 0
+        var hasWritten = false
+        while start < batches.count {
+            let rest = batches[start...]
+            guard let header = rest.withUnsafeBytes({ try? RecordBatchHeader(parsing: $0) }),
+                fits(header), header.totalByteCount <= rest.count
+            else { break }
+            if let there = try scanner.batch(at: position) {
+                // Another one than the journal's: the log has gone on without that.
+                guard there.checksum == header.checksum else { break }
+            } else {
+                try rest[..<header.totalByteCount].withUnsafeBytes { (raw) throws(SystemError) in
+                    try file.write(raw, at: position)
+                }
+                restoredBytes += Int64(header.totalByteCount)
+                hasWritten = true
+            }
+            pass(header)
+            start += header.totalByteCount
+        }
+        return hasWritten
+    }
+
+    private func fits(_ header: RecordBatchHeader) -> Bool {
+        header.lastOffsetDelta >= 0 && header.baseOffset >= next && header.nextOffset <= limit
+    }
+
+    private mutating func pass(_ header: RecordBatchHeader) {
+        position += Int64(header.totalByteCount)
+        next = header.nextOffset
+    }
+}
