@@ -310,6 +310,35 @@ import VarveSimulation
         #expect(try world.values(2) == ["first 2", "second 2"])
     }
 
+    /// Any sync of a start may fail: what the journal has is in its segment, durable, before the
+    /// journal goes (I6).
+    @Test func aSyncOfAStartThatFailsLosesNothing() throws {
+        let world = try World(seed: 9)
+        try world.appendToAll("second")
+        world.disk.powerCut(keep: 0)
+        let rehearsal = world.disk.fork()
+        rehearsal.beginLog()
+        _ = try DataDirectory.open(
+            path: "/data", disk: rehearsal, options: Self.options(), now: Self.now, logger: nil)
+        let operations = rehearsal.operationLog
+        for index in operations.indices where operations[index].contains("fdatasync") {
+            let copy = world.disk.fork()
+            let operation = copy.operationCount + index
+            copy.fail(.init(operation: operation, errno: SystemError.eio), only: [.sync])
+            _ = try? DataDirectory.open(
+                path: "/data", disk: copy, options: Self.options(), now: Self.now, logger: nil)
+            #expect(copy.faultsMet == 1)
+            copy.fail(nil)
+            copy.powerCut(keep: 0)
+            let after = try DataDirectory.open(
+                path: "/data", disk: copy, options: Self.options(), now: Self.now, logger: nil)
+            #expect(
+                after.topic("events")!.partitions.map(\.durableEnd)
+                    == .init(repeating: 2, count: Self.count), "\(operations[index])")
+        }
+        #expect(operations.filter { $0.contains("fdatasync") }.count > 2 * Self.count)
+    }
+
     /// What was deleted does not come back in a topic of the same name.
     @Test func aTopicMadeAnewHasNothingOfTheOldOne() throws {
         let world = try World(seed: 4)
@@ -344,6 +373,26 @@ import VarveSimulation
             #expect(
                 try world.values(partition)
                     == ["first", "second", "third"].map { "\($0) \(partition)" })
+        }
+    }
+
+    /// Nor does it take the place of what stands there by now.
+    @Test func whatTheLogHasInThePlaceOfALostBatchStays() throws {
+        let world = try World(seed: 10)
+        try world.appendToAll("second")
+        let old = world.journalFiles.map { ($0, world.disk.contents($0)!) }
+        world.disk.powerCut(keep: 0)
+        for (path, _) in old { world.disk.erase(path) }
+        try world.reopen()
+        #expect(world.ends == .init(repeating: 1, count: Self.count))
+        // What a start owes is marked; the next batch is not.
+        world.directory.commitNow()
+        try world.appendToAll("other")
+        world.disk.kill()
+        for (path, bytes) in old { world.disk.setContents(path, bytes) }
+        try world.reopen()
+        for partition in 0..<Self.count {
+            #expect(try world.values(partition) == ["first \(partition)", "other \(partition)"])
         }
     }
 
