@@ -37,14 +37,17 @@ struct JournalReplay {
         try BatchScanner.withWindow { (window) throws(SystemError) in
             var scanner = BatchScanner(file: file, size: try file.size(), window: window)
             for entry in sorted where entry.nextOffset > next {
-                while position < entry.position, let header = try scanner.batch(at: position),
-                    fits(header)
-                {
+                let end = entry.position + Int64(entry.batches.count)
+                while position < end, let header = try scanner.batch(at: position), fits(header) {
                     pass(header)
                 }
-                guard position <= entry.position else { continue }
-                position = entry.position
-                if try restore(try read(entry), in: file, &scanner) {
+                // The disk has it all, as after the death of a process: no need to read it.
+                guard position < end else { continue }
+                position = max(position, entry.position)
+                let batches = try read(entry)
+                let known = Int(position - entry.position)
+                guard known < batches.count else { continue }
+                if try restore(batches[known...], in: file, &scanner) {
                     scanner = BatchScanner(file: file, size: try file.size(), window: window)
                 }
             }
