@@ -196,6 +196,7 @@ struct Recovery {
         segments.append(segment)
     }
 
+    /// Syncs the file and drops its cache.
     private static func turnToDisk(_ file: any DiskFile) throws(SystemError) {
         // From here on reads tell what the disk has.
         try file.settle()

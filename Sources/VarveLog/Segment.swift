@@ -99,8 +99,8 @@ struct Segment: Sendable {
     /// Writes zeros behind where the next batch will end, the first since a sync, where batches
     /// come alone or few at a time: they find blocks that are written already and a size that
     /// covers them, and their syncs have no metadata to write. Measured (ext4): 87 µs instead of
-    /// 127. Zeros are written to the end of a block, for three times what the file has, at most 64 KiB: a
-    /// partition that has little takes little, and few syncs have to extend the file.
+    /// 127. Zeros are written to the end of a block, for three times what the file has, at most
+    /// 64 KiB: a partition that has little takes little, and few syncs have to extend the file.
     ///
     /// A start takes zeros behind the last batch for nothing (`SegmentScan`); `endFile` cuts them
     /// off.

@@ -75,8 +75,8 @@ int varve_can_write_back(int descriptor);
 /// transaction; one that comes a moment later finds that over, and returns 0 though nothing of it
 /// is on the disk (jbd2_complete_transaction). A change needs a transaction of its own, and there
 /// is none any more. This one takes an attribute away that is not there: the transaction begins,
-/// and nothing has to be written. (Setting the file's time makes the next sync write the inode, which
-/// takes half as long again. It is what is left where a file system knows no attributes.)
+/// and nothing has to be written. (Setting the file's time makes the next sync write the inode,
+/// which takes half as long again. It is what is left where a file system knows no attributes.)
 int varve_takes_changes(int descriptor);
 
 /// fallocate(2) with FALLOC_FL_KEEP_SIZE. Returns 0, or -1 with errno.
