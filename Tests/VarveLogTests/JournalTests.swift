@@ -376,6 +376,35 @@ import VarveSimulation
         }
     }
 
+    /// What the disk has of a batch may be all that its checksum covers, and not its offset.
+    @Test func aBatchThatTheSegmentHasInPartComesFromTheJournal() throws {
+        let world = try World(seed: 11)
+        try world.appendToAll("second")
+        let path = "/data/topics/events/0/00000000000000000000.log"
+        let written = try #require(world.disk.contents(path))
+        func end(from start: Int) throws -> Int {
+            start + (try written[start...].withUnsafeBytes {
+                try RecordBatchHeader(parsing: $0).totalByteCount
+            })
+        }
+        let start = try end(from: 0)
+        let end = try end(from: start)
+        for cut in start + 1..<end {
+            for lacks in [start..<cut, cut..<end] {
+                let disk = world.disk.fork()
+                disk.powerCut(keep: 100)
+                var torn = written
+                for position in lacks { torn[position] = 0 }
+                disk.setContents(path, torn)
+                let directory = try DataDirectory.open(
+                    path: "/data", disk: disk, options: world.options, now: Self.now, logger: nil)
+                let log = directory.topic("events")!.partitions[0]
+                #expect(log.durableEnd == 2, "bytes \(lacks) were lost")
+                #expect(directory.recovery.damages.isEmpty)
+            }
+        }
+    }
+
     /// Nor does it take the place of what stands there by now.
     @Test func whatTheLogHasInThePlaceOfALostBatchStays() throws {
         let world = try World(seed: 10)

@@ -2,9 +2,9 @@ internal import VarvePlatform
 
 /// A disk in memory that forgets like a real one.
 ///
-/// It remembers what was synced, by sector of 512 bytes and by directory entry; `powerCut` keeps
-/// or loses everything else piece by piece. It can fail any operation, write short, lie about a
-/// sync after a failed one, fill up, and stop at a chosen operation as if the process had died.
+/// It remembers what was synced, by sector and by directory entry; `powerCut` keeps or loses
+/// everything else piece by piece. It can fail any operation, write short, lie about a sync after a
+/// failed one, fill up, and stop at a chosen operation as if the process had died.
 /// Everything random comes from the seed.
 package final class SimulatedDisk: Sendable {
     /// A failure to come.
@@ -62,8 +62,12 @@ package final class SimulatedDisk: Sendable {
     }
 
     let state: Lock<State>
+    let sectorBytes: Int
 
-    package init(seed: UInt64) {
+    /// - Parameter sectorBytes: what a power cut keeps or loses as one. With less than a real
+    ///   disk's 512 bytes, tears in rare places are not rare.
+    package init(seed: UInt64, sectorBytes: Int = 512) {
+        self.sectorBytes = sectorBytes
         state = Lock(State(generator: Generator(seed: seed)))
     }
 
@@ -201,7 +205,7 @@ package final class SimulatedDisk: Sendable {
     /// The same disk once more, as it is now, for somebody else to cut the power of. Nothing on it
     /// is open or locked, and no failure is to come.
     package func fork(seed: UInt64 = 0) -> SimulatedDisk {
-        let fork = SimulatedDisk(seed: seed)
+        let fork = SimulatedDisk(seed: seed, sectorBytes: sectorBytes)
         state.withLock { state in
             fork.state.withLock { copy in
                 copy.inodes = state.inodes

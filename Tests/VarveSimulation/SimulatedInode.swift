@@ -5,9 +5,10 @@
 /// (ext4, in a block that was there before). So what once was written to the last block may stand
 /// behind the end, unseen, and be in the file again when it has grown.
 struct SimulatedFileData {
-    static let sectorBytes = 512
     /// Of the file system: ext4's and XFS's usual block.
     static let blockBytes = 4096
+    /// Of the device: what reaches the platter whole or not at all.
+    private let sectorBytes: Int
 
     /// The page cache's view.
     private(set) var cached: [UInt8] = []
@@ -41,12 +42,14 @@ struct SimulatedFileData {
     /// A write-back failed, and the next sync says so.
     private var hasFailedUnheard = false
 
+    init(sectorBytes: Int) { self.sectorBytes = sectorBytes }
+
     /// A sync would have something to do, or a failed one has given something up.
     var hasUnsynced: Bool {
         !dirty.isEmpty || !lost.isEmpty || cached.count != durable.count
     }
 
-    private static func sectors(_ range: Range<Int>) -> Range<Int> {
+    private func sectors(of range: Range<Int>) -> Range<Int> {
         range.isEmpty
             ? 0..<0 : range.lowerBound / sectorBytes..<(range.upperBound - 1) / sectorBytes + 1
     }
@@ -65,9 +68,10 @@ struct SimulatedFileData {
             ($0.baseAddress! + position).copyMemory(
                 from: bytes.baseAddress!, byteCount: bytes.count)
         }
-        dirty.formUnion(Self.sectors(changed))
-        lost.subtract(Self.sectors(changed))
-        handedOver?.rewritten.formUnion(Self.sectors(changed))
+        let sectors = sectors(of: changed)
+        dirty.formUnion(sectors)
+        lost.subtract(sectors)
+        handedOver?.rewritten.formUnion(sectors)
     }
 
     /// What the file takes on the disk, and its size.
@@ -83,7 +87,7 @@ struct SimulatedFileData {
         let old = cached.count
         Self.resize(&cached, to: size)
         noteSize()
-        let changed = Self.sectors(min(size, old)..<max(size, old))
+        let changed = sectors(of: min(size, old)..<max(size, old))
         dirty.formUnion(changed)
         lost.subtract(changed)
         // Nobody may count on what is cut while it is on its way.
@@ -102,7 +106,7 @@ struct SimulatedFileData {
     /// Flips a bit that the platter has too, or only shows one that it has not. False where there
     /// is no such byte, or it was not synced yet.
     mutating func flip(_ position: Int, isDurable: Bool) -> Bool {
-        let sector = position / Self.sectorBytes
+        let sector = position / sectorBytes
         guard position < cached.count, position < durable.count, !dirty.contains(sector) else {
             return false
         }
@@ -155,7 +159,7 @@ struct SimulatedFileData {
     mutating func failSync(_ generator: inout Generator) {
         let kept = Set(dirty.sorted().filter { _ in generator.chance(1, in: 2) })
         // Only as far as kept sectors reach does the file grow.
-        let end = kept.map { min(($0 + 1) * Self.sectorBytes, cached.count) }.max() ?? 0
+        let end = kept.map { min(($0 + 1) * sectorBytes, cached.count) }.max() ?? 0
         let size = max(durable.count, end)
         lost.formUnion(dirty.subtracting(kept))
         settle(size: size, kept)
@@ -167,7 +171,7 @@ struct SimulatedFileData {
     /// posix_fadvise(POSIX_FADV_DONTNEED): clean pages are read from the platter from now on.
     mutating func dropCache() {
         for sector in lost {
-            let range = Self.range(of: sector, in: cached.count)
+            let range = self.range(of: sector, in: cached.count)
             for index in range { cached[index] = platter(index) }
         }
         lost = []
@@ -216,8 +220,8 @@ struct SimulatedFileData {
         image.append(contentsOf: stale)
         Self.resize(&image, to: end)
         for sector in sectors {
-            let range = Self.range(of: sector, in: min(end, cached.count))
-            let whole = Self.range(of: sector, in: end)
+            let whole = self.range(of: sector, in: end)
+            let range = self.range(of: sector, in: min(end, cached.count))
             if range.isEmpty { continue }
             cached.withUnsafeBytes { from in
                 image.withUnsafeMutableBytes { to in
@@ -254,7 +258,7 @@ struct SimulatedFileData {
         }
     }
 
-    private static func range(of sector: Int, in size: Int) -> Range<Int> {
+    private func range(of sector: Int, in size: Int) -> Range<Int> {
         let start = min(sector * sectorBytes, size)
         return start..<min(start + sectorBytes, size)
     }

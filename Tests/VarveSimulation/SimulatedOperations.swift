@@ -86,7 +86,7 @@ extension SimulatedDisk: Disk {
             let (parent, name) = Self.split(path)
             try withDirectory(parent, "open", &state) { (directory, state) throws(SystemError) in
                 directory.apply(.link(name, inode))
-                state.inodes[inode] = .file(SimulatedFileData())
+                state.inodes[inode] = .file(SimulatedFileData(sectorBytes: sectorBytes))
                 state.nextInode += 1
             }
             isNew = true

@@ -6,7 +6,7 @@ internal import VarveRecords
 ///
 /// The journal may be behind the log: what it has of a batch that was cut off, or compacted, since
 /// it was written must not come back. So a batch is written only where the segment has no valid
-/// one, with an offset that goes on from the one in front.
+/// one whose offset goes on from the one in front.
 struct JournalReplay {
     /// No batch reaches beyond.
     let limit: Int64
@@ -65,17 +65,20 @@ struct JournalReplay {
             guard let header = rest.withUnsafeBytes({ try? RecordBatchHeader(parsing: $0) }),
                 fits(header), header.totalByteCount <= rest.count
             else { break }
-            if let there = try scanner.batch(at: position) {
-                // Another one than the journal's: the log has gone on without that.
-                guard there.checksum == header.checksum else { break }
+            let there = try scanner.batch(at: position)
+            // Another one than the journal's: the log has gone on without that.
+            if let there, there.checksum != header.checksum { break }
+            if let there, fits(there) {
+                pass(there)
             } else {
+                // Not there, or there but for its offset, which the checksum does not cover.
                 try rest[..<header.totalByteCount].withUnsafeBytes { (raw) throws(SystemError) in
                     try file.write(raw, at: position)
                 }
                 restoredBytes += Int64(header.totalByteCount)
                 hasWritten = true
+                pass(header)
             }
-            pass(header)
             start += header.totalByteCount
         }
         return hasWritten
