@@ -1,13 +1,16 @@
 internal import VarvePlatform
 
-/// The `meta.json` file: `{"format": 1, "clusterId": "<22 characters>", "nodeId": 1}`.
+/// The `meta.json` file: `{"format": 2, "clusterId": "<22 characters>", "nodeId": 1}`.
 struct DirectoryMeta {
-    /// Raised when a directory this version writes cannot be read by an older one.
-    static let format = 1
+    /// Raised when a directory this version writes cannot be read by an older one: 1 had no
+    /// journal, and a version that knows none would leave there what was acknowledged.
+    static let format = 2
 
+    var format = Self.format
     let clusterID: UniqueID
     let nodeID: Int32
 
+    /// The directory's, made where there is none; of an older format, raised to this one.
     static func loadOrMake(
         _ directory: String, _ disk: any Disk, nodeID: Int32
     ) throws(LogError) -> DirectoryMeta {
@@ -20,19 +23,26 @@ struct DirectoryMeta {
         } catch {
             throw LogError(error)
         }
-        if let found { return try parse(found, path).get() }
+        var meta = DirectoryMeta(clusterID: .random(), nodeID: nodeID)
+        if let found {
+            meta = try parse(found, path).get()
+            guard meta.format < format else { return meta }
+            meta.format = format
+        }
         do throws(SystemError) {
-            let meta = DirectoryMeta(clusterID: .random(), nodeID: nodeID)
-            let json = JSON.object([
-                ("format", .int(Int64(format))), ("clusterId", .string("\(meta.clusterID)")),
-                ("nodeId", .int(Int64(nodeID))),
-            ])
-            try disk.replace(
-                path, with: ByteSlice(json.text(indent: true) + "\n"), inDirectory: directory)
+            try disk.replace(path, with: meta.bytes, inDirectory: directory)
             return meta
         } catch {
             throw LogError(error)
         }
+    }
+
+    private var bytes: ByteSlice {
+        let json = JSON.object([
+            ("format", .int(Int64(format))), ("clusterId", .string("\(clusterID)")),
+            ("nodeId", .int(Int64(nodeID))),
+        ])
+        return ByteSlice(json.text(indent: true) + "\n")
     }
 
     /// `.corrupt`, `.newerFormat` where it cannot be used.
@@ -41,7 +51,7 @@ struct DirectoryMeta {
     ) -> Result<DirectoryMeta, LogError> {
         do throws(JSONError) {
             let json = try JSON(parsing: bytes)
-            guard let found = json["format"]?.int else {
+            guard let found = json["format"]?.int, found >= 1 else {
                 return .failure(.corrupt(path: path, position: 0, reason: "no format"))
             }
             guard found <= Int64(format) else {
@@ -53,7 +63,8 @@ struct DirectoryMeta {
                 return .failure(
                     .corrupt(path: path, position: 0, reason: "no clusterId or nodeId"))
             }
-            return .success(DirectoryMeta(clusterID: id, nodeID: nodeID))
+            return .success(
+                DirectoryMeta(format: Int(found), clusterID: id, nodeID: nodeID))
         } catch {
             return .failure(
                 .corrupt(

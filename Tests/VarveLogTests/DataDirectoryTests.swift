@@ -89,17 +89,36 @@ import VarveSimulation
         try fixture.reopen()
     }
 
+    private func setFormat(_ format: Int, _ disk: SimulatedDisk) {
+        let meta = String(decoding: disk.contents("/data/meta.json")!, as: UTF8.self)
+        let other = meta.split(separator: "\n", omittingEmptySubsequences: false).map {
+            $0.contains("format") ? "  \"format\": \(format)," : String($0)
+        }.joined(separator: "\n")
+        disk.setContents("/data/meta.json", Array(other.utf8))
+    }
+
     @Test func aNewerFormatIsLeftAlone() throws {
         var fixture = try LogFixture()
         fixture.disk.kill()
-        let meta = String(decoding: fixture.disk.contents("/data/meta.json")!, as: UTF8.self)
-        let newer = meta.split(separator: "\n").map {
-            $0.contains("format") ? "  \"format\": 2," : String($0)
-        }.joined(separator: "\n")
-        fixture.disk.setContents("/data/meta.json", Array(newer.utf8))
+        setFormat(3, fixture.disk)
         #expect(
-            throws: LogError.newerFormat(path: "/data/meta.json", found: 2, known: 1)
+            throws: LogError.newerFormat(path: "/data/meta.json", found: 3, known: 2)
         ) { try fixture.reopen() }
+    }
+
+    /// A version that knows no journal must not open a directory that may have one.
+    @Test func anOlderFormatIsRaisedBeforeTheLogGoesOn() throws {
+        var fixture = try LogFixture()
+        let meta = try #require(fixture.disk.contents("/data/meta.json"))
+        let id = fixture.directory.clusterID
+        fixture.disk.kill()
+        setFormat(1, fixture.disk)
+        var verification = Verification(path: "/data", disk: fixture.disk, options: .init())
+        #expect(try verification.run().findings.isEmpty)
+        try fixture.reopen()
+        fixture.disk.powerCut(keep: 0)
+        #expect(fixture.disk.contents("/data/meta.json") == meta)
+        #expect(fixture.directory.clusterID == id)
     }
 
     @Test func aTopicWithoutItsDescriptionKeepsItsRecords() throws {
