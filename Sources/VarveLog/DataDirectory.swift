@@ -114,14 +114,10 @@ package final class DataDirectory: Sendable {
                 in: path, disk: disk, bytesMax: options.journalBytes,
                 holdersMax: options.openFilesMax / 4, logger: logger)
             // Before anything is written there: it hears of what fails from now on.
-            let fileSystem = try disk.fileSystem(of: path)
-            commit = GroupCommit(
-                options.commit,
-                fileSystem.map {
-                    SharedSync(
-                        $0, filesMin: options.syncedTogetherMin,
-                        openFilesMax: options.openFilesMax, isTimed: !options.commit.isManual)
-                }, journal)
+            let sharedSync = try SharedSync(
+                disk, path: path, filesMin: options.syncedTogetherMin,
+                openFilesMax: options.openFilesMax, isTimed: !options.commit.isManual)
+            commit = GroupCommit(options.commit, sharedSync, journal)
         } catch {
             throw LogError(error)
         }

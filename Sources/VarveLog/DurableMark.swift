@@ -54,6 +54,16 @@ struct DurableMark: Equatable, Sendable {
         self.segment = segment
     }
 
+    /// Whether what the journal has of a segment was in that, durable, when this was written.
+    /// - Parameter isLast: whether the segment is the partition's last one.
+    func vouches(for entry: JournalEntry.Head, isLast: Bool) -> Bool {
+        if segment.base > entry.segmentBase { return true }
+        if segment.base == entry.segmentBase, entry.range.upperBound <= segment.byteCount {
+            return true
+        }
+        return !isLast && entry.nextOffset <= durableEnd
+    }
+
     /// Nil when the slot was never written, or is damaged.
     init?(slot bytes: ByteSlice) {
         guard bytes.count >= Self.checkedBytes + 4, bytes[0..<8].string == Self.magic else {

@@ -27,6 +27,8 @@ final class GroupCommit: Sendable {
         case sync(PartitionLog, PartitionLog.CommitWork)
         /// Synced and acknowledged, but has something to write behind.
         case finish(PartitionLog, PartitionLog.CommitWork)
+        /// To sync their segments soon, after most of that was written back beside the commits.
+        case free([PartitionLog])
     }
 
     private enum Round {
@@ -147,6 +149,9 @@ final class GroupCommit: Sendable {
         let partition: PartitionLog
         let work: PartitionLog.CommitWork
         switch job {
+        case .free(let holders):
+            sharedSync?.writeAhead()
+            return enqueue(holders.filter { $0.requestSync() })
         case .commit(let log):
             guard let begun = log.beginCommit() else { return }
             sync(log, begun)
@@ -192,7 +197,7 @@ final class GroupCommit: Sendable {
         var again: [PartitionLog] = []
         if journaled.count >= sharedSync?.filesMin ?? 0 {
             let (isDurable, due) = journal.commit(journaled)
-            again = due.filter { $0.requestSync() }
+            if !due.isEmpty { begun.append(.free(due)) }
             if isDurable {
                 for (partition, work) in journaled {
                     partition.acknowledge(work, isJournaled: true)

@@ -209,17 +209,8 @@ struct Recovery {
         of base: Int64, size: Int64, nextBase: Int64?
     ) throws(SystemError) -> Bool {
         let entries = journaled.filter { entry in
-            guard entry.segmentBase == base else { return false }
-            guard let mark else { return true }
-            // What the mark vouches for was in the segment, durable; so was what is closed.
-            if mark.segment.base == base {
-                if entry.position + Int64(entry.batches.count) <= mark.segment.byteCount {
-                    return false
-                }
-            } else if mark.segment.base > base {
-                return false
-            }
-            return nextBase == nil || entry.nextOffset > mark.durableEnd
+            entry.head.segmentBase == base
+                && mark?.vouches(for: entry.head, isLast: nextBase == nil) != true
         }
         guard !entries.isEmpty else { return false }
         var segment = Segment(files: store.files, directory: directory, base: base)

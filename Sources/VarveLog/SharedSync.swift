@@ -16,6 +16,8 @@ final class SharedSync: Sendable {
     /// The most at once: the files of all of them are open meanwhile (I8).
     let filesMax: Int
     private let fileSystem: any DiskFileSystem
+    /// The same, hearing of errors for itself.
+    private let fileSystemAhead: any DiskFileSystem
     private let isTimed: Bool
 
     /// A moving average of what one sync takes, in nanoseconds; 0 while none was measured.
@@ -34,8 +36,15 @@ final class SharedSync: Sendable {
     private static let pauseMax: Int64 = 64 * pauseMin
 
     /// - Parameter isTimed: false where a run has to be the same each time, however long it takes.
-    init(_ fileSystem: any DiskFileSystem, filesMin: Int, openFilesMax: Int, isTimed: Bool) {
+    /// - Returns: nil where the disk has no write-back of a file system.
+    init?(
+        _ disk: any Disk, path: String, filesMin: Int, openFilesMax: Int, isTimed: Bool
+    ) throws(SystemError) {
+        guard let fileSystem = try disk.fileSystem(of: path),
+            let fileSystemAhead = try disk.fileSystem(of: path)
+        else { return nil }
         self.fileSystem = fileSystem
+        self.fileSystemAhead = fileSystemAhead
         self.isTimed = isTimed
         self.filesMin = max(1, filesMin)
         filesMax = max(self.filesMin, openFilesMax / 16)
@@ -52,6 +61,16 @@ final class SharedSync: Sendable {
         guard isTimed else { return }
         let average = oneTakes.load(ordering: .relaxed)
         oneTakes.store(average == 0 ? took : (average * 15 + took) / 16, ordering: .relaxed)
+    }
+
+    /// Writes back what is to be synced soon, so that the sync, which others wait for, has little
+    /// left to do. May run beside everything else.
+    func writeAhead() {
+        do throws(SystemError) {
+            try fileSystemAhead.writeBack()
+        } catch {
+            // The sync of the file that failed says so.
+        }
     }
 
     /// Makes durable what `commits` cover.

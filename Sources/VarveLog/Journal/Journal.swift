@@ -39,6 +39,8 @@ final class Journal: Sendable {
         var zerosEnd: Int64 = 0
         /// The partitions with something here that no sync of their segment has covered.
         var holders: [ObjectIdentifier: PartitionLog] = [:]
+        /// It takes nothing until its holders, who were told or cannot be, are gone.
+        var isFull = false
         /// A write or sync of it has failed: it stays as it is until the next start (I6).
         var isBroken = false
         /// What an earlier life has left damaged.
@@ -94,7 +96,7 @@ final class Journal: Sendable {
                 file.round = scan.round
                 file.damage = scan.damage
                 for entry in scan.entries {
-                    left[Self.key(entry.topic, entry.partition), default: []].append(entry)
+                    left[Self.key(entry.head.topic, entry.head.partition), default: []].append(entry)
                 }
             }
             files.append(file)
@@ -117,7 +119,8 @@ final class Journal: Sendable {
 
     /// Makes durable what `commits` cover; one call at a time.
     /// - Returns: whether that is done. Where not, their segments have to be synced. And partitions
-    ///   whose segments have to be synced soon, so that a file can be written anew.
+    ///   whose segments have to be synced soon, so that a file can be written anew; each file's
+    ///   are told once.
     func commit(
         _ commits: [(partition: PartitionLog, work: PartitionLog.CommitWork)]
     ) -> (isDurable: Bool, due: [PartitionLog]) {
@@ -184,7 +187,10 @@ final class Journal: Sendable {
             }
             var due: [PartitionLog] = []
             if !hasRoom(for: byteCount, partitions.count, state.files[state.current]) {
-                due = Array(state.files[state.current].holders.values)
+                if !state.files[state.current].isFull {
+                    state.files[state.current].isFull = true
+                    due = Array(state.files[state.current].holders.values)
+                }
                 let other = 1 - state.current
                 guard hasRoom(for: byteCount, partitions.count, state.files[other]) else {
                     return (nil, due)
@@ -209,13 +215,15 @@ final class Journal: Sendable {
     private func hasRoom(for byteCount: Int64, _ holders: Int, _ file: File) -> Bool {
         guard !file.isBroken else { return false }
         return file.holders.isEmpty
-            || file.end + byteCount <= bytesMax && file.holders.count + holders <= holdersMax
+            || !file.isFull && file.end + byteCount <= bytesMax
+                && file.holders.count + holders <= holdersMax
     }
 
     private func restart(_ index: Int, _ state: inout State) {
         state.files[index].round = state.files.map(\.round).max()! + 1
         state.files[index].group = 0
         state.files[index].end = 0
+        state.files[index].isFull = false
     }
 
     private func place(
@@ -267,6 +275,7 @@ final class Journal: Sendable {
             state.pause = Self.pauseCommits
         } else {
             state.files[index].isBroken = true
+            state.files[index].isFull = true
         }
         logger?.warning(
             "journal not written; segments are synced one by one", ["cause": error])
@@ -324,7 +333,8 @@ final class Journal: Sendable {
         of topic: String, _ id: UniqueID, _ partition: Int32
     ) throws(SystemError) -> [JournalEntry] {
         func isWanted(_ entry: JournalEntry) -> Bool {
-            entry.topicID == id && entry.topic == topic && entry.partition == partition
+            entry.head.topicID == id && entry.head.topic == topic
+                && entry.head.partition == partition
         }
         if let left = state.withLock({ $0.left }) {
             return (left[Self.key(topic, partition)] ?? []).filter(isWanted)
@@ -339,7 +349,7 @@ final class Journal: Sendable {
     /// The batches of an entry.
     func batches(of entry: JournalEntry) throws(SystemError) -> ByteSlice {
         let index = state.withLock { state in
-            state.files.firstIndex { $0.round == entry.round }
+            state.files.firstIndex { $0.round == entry.head.round }
         }
         guard let index else { return ByteSlice() }
         let file = try disk.open(path + "/" + Self.fileNames[index], .read)
@@ -351,7 +361,7 @@ final class Journal: Sendable {
     /// The id of a topic whose description was lost.
     func topicID(of topic: String) -> UniqueID? {
         state.withLock { state in
-            state.left?.values.lazy.joined().filter { $0.topic == topic }
+            state.left?.values.lazy.joined().map(\.head).filter { $0.topic == topic }
                 .max { $0.round < $1.round }?.topicID
         }
     }
@@ -366,9 +376,11 @@ final class Journal: Sendable {
         let damage = state.withLock { state in
             for partition in failed {
                 for entry in state.left?[Self.key(partition.topic, partition.partition)] ?? [] {
-                    guard let index = state.files.firstIndex(where: { $0.round == entry.round })
+                    guard let index = state.files.firstIndex(where: { $0.round == entry.head.round })
                     else { continue }
                     state.files[index].holders[ObjectIdentifier(partition)] = partition
+                    // Where its entries end is not known here.
+                    state.files[index].isFull = true
                 }
             }
             state.left = nil

@@ -22,24 +22,12 @@ struct JournalEntry: Sendable {
     private static let checkedFrom = 8
     static let nameBytesMax = 249
 
-    let topic: String
-    let topicID: UniqueID
-    let partition: Int32
-    let round: UInt64
-    let group: UInt32
-    let segmentBase: Int64
-    let position: Int64
-    let nextOffset: Int64
-    /// Where its batches stand in the journal file, and how many bytes they have.
+    let head: Head
+    /// Where its batches stand in the journal file.
     let batches: Range<Int64>
 
-    /// Bytes of an entry, given those of name and batches.
-    static func byteCount(name: Int, batches: Int) -> Int {
-        (headBytes + name + batches + 7) & ~7
-    }
-
-    /// What an entry says but for its batches.
-    struct Head {
+    /// What an entry says of its batches.
+    struct Head: Sendable {
         let topic: String
         let topicID: UniqueID
         let partition: Int32
@@ -49,6 +37,14 @@ struct JournalEntry: Sendable {
         let position: Int64
         let nextOffset: Int64
         let batchBytes: Int
+
+        /// Positions of the batches in the segment.
+        var range: Range<Int64> { position..<position + Int64(batchBytes) }
+    }
+
+    /// Bytes of an entry, given those of name and batches.
+    static func byteCount(name: Int, batches: Int) -> Int {
+        (headBytes + name + batches + 7) & ~7
     }
 
     /// Writes an entry whose batches `read` puts into the buffer it gets.
@@ -101,19 +97,23 @@ struct JournalEntry: Sendable {
         var reader = ByteReader(ByteSlice(copying: bytes), at: 4)
         do throws(ByteReadError) {
             guard try reader.uint32() == CRC32C.checksum(checked) else { return nil }
-            round = UInt64(bitPattern: try reader.int64())
-            group = try reader.uint32()
+            let round = UInt64(bitPattern: try reader.int64())
+            let group = try reader.uint32()
             let nameBytes = Int(try reader.uint32())
             let batchBytes = Int(try reader.uint32())
-            partition = try reader.int32()
-            topicID = UniqueID(
+            let partition = try reader.int32()
+            let topicID = UniqueID(
                 high: UInt64(bitPattern: try reader.int64()),
                 low: UInt64(bitPattern: try reader.int64()))
-            segmentBase = try reader.int64()
-            self.position = try reader.int64()
-            nextOffset = try reader.int64()
-            topic = try reader.slice(nameBytes).string
+            let segmentBase = try reader.int64()
+            let segmentPosition = try reader.int64()
+            let nextOffset = try reader.int64()
+            let topic = try reader.slice(nameBytes).string
             guard batchBytes == bytes.count - Self.headBytes - nameBytes else { return nil }
+            head = Head(
+                topic: topic, topicID: topicID, partition: partition, round: round, group: group,
+                segmentBase: segmentBase, position: segmentPosition, nextOffset: nextOffset,
+                batchBytes: batchBytes)
             let start = position + Int64(Self.headBytes + nameBytes)
             batches = start..<start + Int64(batchBytes)
         } catch {

@@ -31,21 +31,23 @@ struct JournalReplay {
     ) throws(SystemError) {
         // The latest of several for one place: an earlier one was not acknowledged.
         let sorted = entries.sorted {
-            ($0.position, $1.round, $1.batches.lowerBound)
-                < ($1.position, $0.round, $0.batches.lowerBound)
+            ($0.head.position, $1.head.round, $1.batches.lowerBound)
+                < ($1.head.position, $0.head.round, $0.batches.lowerBound)
         }
         try BatchScanner.withWindow { (window) throws(SystemError) in
             var scanner = BatchScanner(file: file, size: try file.size(), window: window)
-            for entry in sorted where entry.nextOffset > next {
-                let end = entry.position + Int64(entry.batches.count)
-                while position < end, let header = try scanner.batch(at: position), fits(header) {
+            for entry in sorted where entry.head.nextOffset > next {
+                let place = entry.head.range
+                while position < place.upperBound, let header = try scanner.batch(at: position),
+                    fits(header)
+                {
                     pass(header)
                 }
                 // The disk has it all, as after the death of a process: no need to read it.
-                guard position < end else { continue }
-                position = max(position, entry.position)
+                guard position < place.upperBound else { continue }
+                position = max(position, place.lowerBound)
                 let batches = try read(entry)
-                let known = Int(position - entry.position)
+                let known = Int(position - place.lowerBound)
                 guard known < batches.count else { continue }
                 if try restore(batches[known...], in: file, &scanner) {
                     scanner = BatchScanner(file: file, size: try file.size(), window: window)

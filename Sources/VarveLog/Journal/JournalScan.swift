@@ -27,16 +27,16 @@ struct JournalScan {
             while let found = try Self.next(from: position, &scanner) {
                 let (entry, start) = (found.entry, found.start)
                 position = found.end
-                guard entry.round >= round else { continue }
-                if entry.round > round {
-                    round = entry.round
+                guard entry.head.round >= round else { continue }
+                if entry.head.round > round {
+                    round = entry.head.round
                     entries = []
                     resumed = []
                     end = 0
                 }
-                if start > end { resumed.append((end..<start, entry.group)) }
+                if start > end { resumed.append((end..<start, entry.head.group)) }
                 end = found.end
-                lastGroup = entry.group
+                lastGroup = entry.head.group
                 if isWanted(entry) { entries.append(entry) }
             }
         }
