@@ -8,7 +8,7 @@ package struct DataDirectoryOptions: Sendable {
     package var syncedTogetherMin = 4
     /// Bytes of each of the journal's two files, into which such partitions go where they have
     /// little to sync; 0 for no journal.
-    package var journalBytes: Int64 = 32 << 20
+    package var journalBytes: Int64 = 64 << 20
     /// Producers that have not written for so long are forgotten (`producer.id.expiration.ms`).
     package var producerExpiryMilliseconds = ProducerState.defaultExpiryMilliseconds
     /// The most producers that all partitions together remember (I8), about 300 bytes each. Beyond

@@ -158,7 +158,7 @@ extension BrokerSettings {
                 + "system does it for all of them (ext4 and XFS, Linux 5.8 or later). It takes "
                 + "along what others have written there, and is left alone while that is slower."),
         .init(
-            "varve.journal.bytes", .long(0...(1 << 30)), "33554432",
+            "varve.journal.bytes", .long(0...(1 << 30)), "67108864",
             "Bytes of each of the two files that partitions share where so many have a little to "
                 + "sync: one sync for all of them, and their segments are synced later. 0 for no "
                 + "journal."),
