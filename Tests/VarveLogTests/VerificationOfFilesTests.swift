@@ -110,7 +110,7 @@ import VarveSimulation
             Damage(path: "/data/meta.json", what: "newer format", expected: .metaDamaged) {
                 $0 = Array(
                     String(decoding: $0, as: UTF8.self)
-                        .replacing("\"format\": 1", with: "\"format\": 9").utf8)
+                        .replacing("\"format\": 2", with: "\"format\": 9").utf8)
                 return true
             })
         table += damages(
