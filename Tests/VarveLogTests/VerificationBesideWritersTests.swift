@@ -78,7 +78,12 @@ import VarveRecords
         var batches: Int64 = 0
         var starts: Set<Int64> = []
         // On a busy machine the writers come to little: until they have done enough.
-        for round in 0..<600 where round < 40 || batches <= 100 || starts.count <= 5 {
+        let deadline = clock.wallMilliseconds() + 120_000
+        var round = 0
+        while round < 40
+            || (batches <= 100 || starts.count <= 5) && clock.wallMilliseconds() < deadline
+        {
+            round += 1
             let report = try verify(place.path, isRunning: true)
             #expect(report.findings.isEmpty, "round \(round): \(report.findings)")
             #expect(report.notices.isEmpty)
