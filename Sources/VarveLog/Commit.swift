@@ -50,7 +50,10 @@ extension PartitionLog {
     func finish(_ work: CommitWork) -> Bool {
         if !work.upkeep.isEmpty, isOnline { perform(work.upkeep) }
         return state.withLock { state in
-            guard case .online = state.status else { return false }
+            guard case .online = state.status else {
+                state.isQueued = false
+                return false
+            }
             state.isQueued =
                 state.endOffset > state.durable.end || state.needsMark || state.needsSync
             return state.isQueued
@@ -67,6 +70,22 @@ extension PartitionLog {
         }
     }
 
+    /// Makes durable in its segments what so far the journal alone has, beside the commits. After a
+    /// failure the partition is offline, and its recovery takes that from the journal.
+    func syncJournaled() throws(LogError) {
+        let paths = state.withLock { state in
+            state.isJournaled
+                ? state.segments.filter(\.hasUnsyncedFile).map { $0.path(.log) } : []
+        }
+        do throws(SystemError) {
+            // Files of their own hear of a failure that a commit may hear of at the same time.
+            for path in paths { try store.disk.open(path, .readWrite).syncData() }
+        } catch {
+            poison(.io(error))
+            throw .io(error)
+        }
+    }
+
     /// Whether a commit now is one sync of one file that has been there before, and no more.
     var isOneSyncEnough: Bool {
         state.withLock { state in
@@ -78,7 +97,10 @@ extension PartitionLog {
     /// where the partition is not online.
     func beginCommit() -> CommitWork? {
         let result: Result<CommitWork?, LogError> = state.withLock { state in
-            guard case .online = state.status else { return .success(nil) }
+            guard case .online = state.status else {
+                state.isQueued = false
+                return .success(nil)
+            }
             var work = CommitWork(
                 target: DurablePoint(
                     end: state.endOffset, segmentBase: state.active.base,
@@ -100,6 +122,7 @@ extension PartitionLog {
                 work.journaled = Self.journaled(work, state)
                 state.needsSync = false
             } catch {
+                state.isQueued = false
                 return .failure(.io(error))
             }
             return .success(work)
@@ -137,8 +160,11 @@ extension PartitionLog {
             var mustRelease = false
             switch state.status {
             case .deleted: mustRelease = true
-            case .online where !isJournaled && work.generation == state.generation:
-                mustRelease = state.isJournaled
+            case .online
+            where !isJournaled && work.generation == state.generation
+                && work.target.end >= state.durable.end:
+                // Also where it was to go to the journal, and could not.
+                mustRelease = state.isJournaled || work.journaled != nil
                 state.isJournaled = false
             case .online, .offline, .closed:
                 if isJournaled { state.isJournaled = true }

@@ -447,7 +447,7 @@ package final class DataDirectory: Sendable {
         var failure = failures.lazy.compactMap { $0 }.first
         store.commit.stop()
         store.journal.removeFiles()
-        if failure == nil { leaveCleanStop() }
+        if failure == nil, partitions.allSatisfy({ $0.isClosed }) { leaveCleanStop() }
         // The lock goes with its file: a broker in the same process may open the directory next.
         do throws(SystemError) {
             try lockFile.withLock { (file) throws(SystemError) in

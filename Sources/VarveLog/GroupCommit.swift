@@ -150,7 +150,7 @@ final class GroupCommit: Sendable {
         let work: PartitionLog.CommitWork
         switch job {
         case .free(let holders):
-            sharedSync?.writeAhead()
+            sharedSync?.writeAhead(of: holders)
             return enqueue(holders.filter { $0.requestSync() })
         case .commit(let log):
             guard let begun = log.beginCommit() else { return }

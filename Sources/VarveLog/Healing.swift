@@ -174,6 +174,8 @@ extension PartitionLog {
     private func examine(
         _ patient: Patient, _ report: inout PartitionReport
     ) throws(LogError) -> Finding {
+        // What the disk has lost of that is no damage: recovery takes it from the journal.
+        if patient.isClosed { try syncJournaled() }
         var finding = Finding(
             fresh: Segment(files: store.files, directory: directory, base: patient.base))
         var check = IndexComparison(
@@ -373,10 +375,15 @@ extension PartitionLog {
         let index = state.segments.firstIndex { $0.base == patient.base }!
         if patient.isClosed {
             state.segments[index].takeContents(of: fresh, hasNewFile: hasNewFile)
-            // The durable point stays inside a segment that it fits.
+            // The durable point stays inside a segment that it fits, and in front of what a commit
+            // has yet to sync.
             if state.durable.segmentBase == patient.base {
-                state.durable.segmentBase = state.segments[index + 1].base
-                state.durable.position = 0
+                if state.segments[index].hasUnsyncedFile {
+                    state.durable.position = state.segments[index].byteCount
+                } else {
+                    state.durable.segmentBase = state.segments[index + 1].base
+                    state.durable.position = 0
+                }
             }
         } else {
             state.segments[index].isSuspect = false

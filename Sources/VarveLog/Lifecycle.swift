@@ -93,16 +93,18 @@ extension PartitionLog {
                     let configuration = state.configuration
                     let generation = state.generation
                     let countedBytes = state.countedBytes
+                    let isQueued = state.isQueued
                     state = recovered
                     state.countedBytes = countedBytes
                     count(&state)
                     state.generation = generation + 1
                     state.configuration = configuration
-                    state.isQueued = state.needsMark
-                    return state.needsMark
+                    // A commit that waits, or is under way, sees to the mark behind it.
+                    state.isQueued = isQueued || state.needsMark
+                    store.journal.release(self)
+                    return state.needsMark && !isQueued
                 }
             }
-            store.journal.release(self)
             if mustSubmit { store.commit.submit(self) }
             store.health.healed(self)
             report = recovery.report

@@ -133,6 +133,10 @@ package final class PartitionLog: Sendable {
         state.withLock { if case .online = $0.status { true } else { false } }
     }
 
+    var isClosed: Bool {
+        state.withLock { if case .closed = $0.status { true } else { false } }
+    }
+
     /// Why the partition is not online; nil while it is.
     package var failure: LogError? { state.withLock { failure(of: $0) } }
 

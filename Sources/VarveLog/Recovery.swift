@@ -208,8 +208,9 @@ struct Recovery {
     private mutating func replayJournal(
         of base: Int64, size: Int64, nextBase: Int64?
     ) throws(SystemError) -> Bool {
+        let sealedEnd = nextBase == nil ? nil : try readSeal(base)?.nextOffset
         let entries = journaled.filter { entry in
-            entry.head.segmentBase == base
+            entry.head.segmentBase == base && entry.head.nextOffset > sealedEnd ?? -1
                 && mark?.vouches(for: entry.head, isLast: nextBase == nil) != true
         }
         guard !entries.isEmpty else { return false }

@@ -135,6 +135,8 @@ extension PartitionLog {
             )
         }
         guard let (mark, producers) = plan else { return }
+        // A mark says that everything in front of the start was in the segments.
+        if offset > file.last?.durableEnd ?? 0 { try syncJournaled() }
         do throws(SystemError) {
             if let (base, bytes) = producers {
                 let name = SegmentName.file(base, .producers)

@@ -65,11 +65,11 @@ final class SharedSync: Sendable {
 
     /// Writes back what is to be synced soon, so that the sync, which others wait for, has little
     /// left to do. May run beside everything else.
-    func writeAhead() {
+    func writeAhead(of partitions: [PartitionLog]) {
         do throws(SystemError) {
             try fileSystemAhead.writeBack()
         } catch {
-            // The sync of the file that failed says so.
+            partitions.first?.store.files.cache.doubtUnsynced()
         }
     }
 
@@ -88,16 +88,16 @@ final class SharedSync: Sendable {
             try fileSystem.writeBack()
             isWritten = true
         } catch {
-            // Somebody's file: each is asked below.
+            // Somebody's file: each is asked, these below, and others when their turn comes.
+            first.partition.store.files.cache.doubtUnsynced()
         }
         // Makes all of them durable where they have been written back.
         failures[0] = Self.failure(of: first)
-        if isWritten, failures[0] == nil {
-            for (files, marks) in zip(files, marks).dropFirst() {
-                for (file, mark) in zip(files, marks) { file.endSync(mark) }
-            }
-        } else {
-            for index in commits.indices.dropFirst() {
+        let areDurable = isWritten && failures[0] == nil
+        for index in commits.indices.dropFirst() {
+            if areDurable, !files[index].contains(where: \.isDoubted) {
+                for (file, mark) in zip(files[index], marks[index]) { file.endSync(mark) }
+            } else {
                 failures[index] = Self.failure(of: commits[index])
             }
         }

@@ -420,12 +420,21 @@ import VarveSimulation
         #expect(world.ends == .init(repeating: 1, count: Self.count))
         // What a start owes is marked; the next batch is not.
         world.directory.commitNow()
-        try world.appendToAll("other")
+        let texts = ["first", "other", "and another"]
+        for log in world.partitions {
+            // One that ends inside the lost one, and one that goes beyond its offsets.
+            let count = log.partition % 2 == 0 ? 2 : 3
+            let values = texts[1..<count].map { Array("\($0) \(log.partition)".utf8) }
+            _ = try log.append(Batches.batch(values), now: Self.now)
+        }
+        world.directory.commitNow()
         world.disk.kill()
         for (path, bytes) in old { world.disk.setContents(path, bytes) }
         try world.reopen()
         for partition in 0..<Self.count {
-            #expect(try world.values(partition) == ["first \(partition)", "other \(partition)"])
+            let count = partition % 2 == 0 ? 2 : 3
+            #expect(
+                try world.values(partition) == texts[..<count].map { "\($0) \(partition)" })
         }
     }
 
@@ -440,7 +449,7 @@ import VarveSimulation
         var verification = Verification(path: "/data", disk: world.disk, options: .init())
         #expect(try verification.run().findings.map(\.kind) == [.journalDamaged])
         try world.reopen()
-        #expect(world.directory.recovery.notes.contains { $0.contains("damaged at position 0") })
+        #expect(world.directory.recovery.notes.contains { $0.contains("damaged at position 64") })
         #expect(world.disk.allFiles.contains { $0.hasPrefix("/data/quarantine/~journal-") })
         // Partition 0 has lost its second batch and keeps the third.
         #expect(try world.values(0) == ["first 0", "third 0"])

@@ -31,8 +31,9 @@ final class Journal: Sendable {
     private struct File {
         let path: String
         var file: (any DiskFile)?
-        /// Which time it is written from the start, counted over both files; 0 for never.
-        var round: UInt64 = 0
+        /// Of what is there, or is to be there; round 0 for nothing.
+        var head = JournalFileHead(round: 0, key: 0)
+        var isHeadDurable = false
         var group: UInt32 = 0
         /// The end of its entries, and of the zeros behind them.
         var end: Int64 = 0
@@ -61,7 +62,8 @@ final class Journal: Sendable {
     private struct Place {
         let index: Int
         let file: any DiskFile
-        let round: UInt64
+        let head: JournalFileHead
+        let isHeadDurable: Bool
         let group: UInt32
         let start: Int64
         let zeros: Range<Int64>
@@ -93,7 +95,7 @@ final class Journal: Sendable {
         for name in Self.fileNames {
             var file = File(path: path + "/" + name)
             if let scan = try Self.scan(file.path, disk) {
-                file.round = scan.round
+                file.head = JournalFileHead(round: scan.round, key: 0)
                 file.damage = scan.damage
                 for entry in scan.entries {
                     left[Self.key(entry.head.topic, entry.head.partition), default: []].append(entry)
@@ -134,6 +136,7 @@ final class Journal: Sendable {
         let (place, due) = place(for: commits.map(\.partition), byteCount)
         guard let place else { return (false, due) }
         do throws(SystemError) {
+            if !place.isHeadDurable { try begin(place) }
             try buffer.withLock { (writer) throws(SystemError) in
                 try write(commits, at: place, &writer)
             }
@@ -142,6 +145,15 @@ final class Journal: Sendable {
             return (false, due + fail(place, error))
         }
         return (true, due)
+    }
+
+    /// Ends the round before: of that nothing counts from now on, nor of this one before its time.
+    private func begin(_ place: Place) throws(SystemError) {
+        try place.head.bytes.withUnsafeBytes { (raw) throws(SystemError) in
+            try place.file.write(raw, at: 0)
+        }
+        try place.file.syncData()
+        state.withLock { $0.files[place.index].isHeadDurable = true }
     }
 
     private func write(
@@ -162,7 +174,7 @@ final class Journal: Sendable {
             guard let range = work.journaled, let file = work.files.first else { continue }
             let head = JournalEntry.Head(
                 topic: partition.topic, topicID: partition.store.topicID,
-                partition: partition.partition, round: place.round, group: place.group,
+                partition: partition.partition, file: place.head, group: place.group,
                 segmentBase: work.target.segmentBase, position: range.lowerBound,
                 nextOffset: work.target.end, batchBytes: range.count)
             try JournalEntry.write(head, to: &writer) { (buffer) throws(SystemError) in
@@ -180,7 +192,9 @@ final class Journal: Sendable {
         for partitions: [PartitionLog], _ byteCount: Int64
     ) -> (Place?, due: [PartitionLog]) {
         state.withLock { state in
-            guard byteCount <= bytesMax, !state.isStopped else { return (nil, []) }
+            guard byteCount + Int64(JournalFileHead.byteCount) <= bytesMax, !state.isStopped,
+                state.left == nil
+            else { return (nil, []) }
             if state.pause > 0 {
                 state.pause -= 1
                 return (nil, [])
@@ -220,9 +234,11 @@ final class Journal: Sendable {
     }
 
     private func restart(_ index: Int, _ state: inout State) {
-        state.files[index].round = state.files.map(\.round).max()! + 1
+        state.files[index].head = JournalFileHead(
+            round: state.files.map(\.head.round).max()! + 1, key: .random(in: 1...UInt64.max))
+        state.files[index].isHeadDurable = false
         state.files[index].group = 0
-        state.files[index].end = 0
+        state.files[index].end = Int64(JournalFileHead.byteCount)
         state.files[index].isFull = false
     }
 
@@ -241,7 +257,8 @@ final class Journal: Sendable {
         state.files[index].group += 1
         state.files[index].zerosEnd = max(zerosFrom, zerosEnd)
         return Place(
-            index: index, file: file, round: state.files[index].round,
+            index: index, file: file, head: state.files[index].head,
+            isHeadDurable: state.files[index].isHeadDurable,
             group: state.files[index].group, start: start,
             zeros: zerosFrom..<max(zerosFrom, zerosEnd))
     }
@@ -349,7 +366,7 @@ final class Journal: Sendable {
     /// The batches of an entry.
     func batches(of entry: JournalEntry) throws(SystemError) -> ByteSlice {
         let index = state.withLock { state in
-            state.files.firstIndex { $0.round == entry.head.round }
+            state.files.firstIndex { $0.head.round == entry.head.file.round }
         }
         guard let index else { return ByteSlice() }
         let file = try disk.open(path + "/" + Self.fileNames[index], .read)
@@ -362,7 +379,7 @@ final class Journal: Sendable {
     func topicID(of topic: String) -> UniqueID? {
         state.withLock { state in
             state.left?.values.lazy.joined().map(\.head).filter { $0.topic == topic }
-                .max { $0.round < $1.round }?.topicID
+                .max { $0.file.round < $1.file.round }?.topicID
         }
     }
 
@@ -376,7 +393,7 @@ final class Journal: Sendable {
         let damage = state.withLock { state in
             for partition in failed {
                 for entry in state.left?[Self.key(partition.topic, partition.partition)] ?? [] {
-                    guard let index = state.files.firstIndex(where: { $0.round == entry.head.round })
+                    guard let index = state.files.firstIndex(where: { $0.head.round == entry.head.file.round })
                     else { continue }
                     state.files[index].holders[ObjectIdentifier(partition)] = partition
                     // Where its entries end is not known here.
@@ -414,7 +431,7 @@ final class Journal: Sendable {
                 range, of: file,
                 Quarantine.Origin(
                     // No topic's name has that character.
-                    topic: "~journal", partition: 0, segmentBase: Int64(journal.round),
+                    topic: "~journal", partition: 0, segmentBase: Int64(journal.head.round),
                     path: journal.path, kind: .corruption, firstOffset: -1, nextOffset: -1,
                     now: now))
         }

@@ -6,20 +6,22 @@ internal import VarvePlatform
 ///     offset size field
 ///          0    4 magic "VJE1"
 ///          4    4 CRC-32C of everything behind it, up to the end of the batches
-///          8    8 round: which time its file is written from the start, over both files
-///         16    4 group: which sync of that round covers it
-///         20    4 bytes of the topic's name
-///         24    4 bytes of the batches
-///         28    4 partition
-///         32   16 topic id
-///         48    8 base offset of the segment
-///         56    8 position in the segment
-///         64    8 offset behind the last batch
-///         72      the topic's name, the batches, and zeros up to a multiple of 8
+///          8   16 round and key of its file (`JournalFileHead`)
+///         24    4 group: which sync of that round covers it
+///         28    4 bytes of the topic's name
+///         32    4 bytes of the batches
+///         36    4 partition
+///         40   16 topic id
+///         56    8 base offset of the segment
+///         64    8 position in the segment
+///         72    8 offset behind the last batch
+///         80      the topic's name, the batches, and zeros up to a multiple of 8
 struct JournalEntry: Sendable {
-    static let headBytes = 72
+    static let headBytes = 80
     static let magic: UInt32 = 0x564A_4531
     private static let checkedFrom = 8
+    private static let nameBytesAt = 28
+    private static let batchBytesAt = 32
     static let nameBytesMax = 249
 
     let head: Head
@@ -31,7 +33,7 @@ struct JournalEntry: Sendable {
         let topic: String
         let topicID: UniqueID
         let partition: Int32
-        let round: UInt64
+        let file: JournalFileHead
         let group: UInt32
         let segmentBase: Int64
         let position: Int64
@@ -56,7 +58,8 @@ struct JournalEntry: Sendable {
         let nameBytes = head.topic.utf8.count
         writer.uint32(magic)
         writer.uint32(0)
-        writer.int64(Int64(bitPattern: head.round))
+        writer.int64(Int64(bitPattern: head.file.round))
+        writer.int64(Int64(bitPattern: head.file.key))
         writer.uint32(head.group)
         writer.uint32(UInt32(nameBytes))
         writer.uint32(UInt32(head.batchBytes))
@@ -86,8 +89,8 @@ struct JournalEntry: Sendable {
         func number(_ at: Int) -> Int {
             Int(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self)))
         }
-        guard number(0) == Int(magic), number(20) <= nameBytesMax else { return nil }
-        return headBytes + number(20) + number(24)
+        guard number(0) == Int(magic), number(nameBytesAt) <= nameBytesMax else { return nil }
+        return headBytes + number(nameBytesAt) + number(batchBytesAt)
     }
 
     /// The entry that `bytes` is, but for the zeros behind it; nil where it is damaged.
@@ -97,7 +100,9 @@ struct JournalEntry: Sendable {
         var reader = ByteReader(ByteSlice(copying: bytes), at: 4)
         do throws(ByteReadError) {
             guard try reader.uint32() == CRC32C.checksum(checked) else { return nil }
-            let round = UInt64(bitPattern: try reader.int64())
+            let file = JournalFileHead(
+                round: UInt64(bitPattern: try reader.int64()),
+                key: UInt64(bitPattern: try reader.int64()))
             let group = try reader.uint32()
             let nameBytes = Int(try reader.uint32())
             let batchBytes = Int(try reader.uint32())
@@ -111,7 +116,7 @@ struct JournalEntry: Sendable {
             let topic = try reader.slice(nameBytes).string
             guard batchBytes == bytes.count - Self.headBytes - nameBytes else { return nil }
             head = Head(
-                topic: topic, topicID: topicID, partition: partition, round: round, group: group,
+                topic: topic, topicID: topicID, partition: partition, file: file, group: group,
                 segmentBase: segmentBase, position: segmentPosition, nextOffset: nextOffset,
                 batchBytes: batchBytes)
             let start = position + Int64(Self.headBytes + nameBytes)

@@ -31,57 +31,59 @@ struct JournalReplay {
     ) throws(SystemError) {
         // The latest of several for one place: an earlier one was not acknowledged.
         let sorted = entries.sorted {
-            ($0.head.position, $1.head.round, $1.batches.lowerBound)
-                < ($1.head.position, $0.head.round, $0.batches.lowerBound)
+            ($0.head.position, $1.head.file.round, $1.batches.lowerBound)
+                < ($1.head.position, $0.head.file.round, $0.batches.lowerBound)
         }
         try BatchScanner.withWindow { (window) throws(SystemError) in
             var scanner = BatchScanner(file: file, size: try file.size(), window: window)
             for entry in sorted where entry.head.nextOffset > next {
                 let place = entry.head.range
+                // (An offset beyond the entry's is wrong, or the log has gone on differently.)
                 while position < place.upperBound, let header = try scanner.batch(at: position),
-                    fits(header)
+                    fits(header), header.nextOffset <= entry.head.nextOffset
                 {
                     pass(header)
                 }
                 // The disk has it all, as after the death of a process: no need to read it.
                 guard position < place.upperBound else { continue }
                 position = max(position, place.lowerBound)
-                let batches = try read(entry)
-                let known = Int(position - place.lowerBound)
-                guard known < batches.count else { continue }
-                if try restore(batches[known...], in: file, &scanner) {
+                if try restore(try read(entry), of: place, in: file, &scanner) {
                     scanner = BatchScanner(file: file, size: try file.size(), window: window)
                 }
             }
         }
     }
 
-    /// Writes of `batches` what is not at `position`; true when something was written.
+    /// Writes of `batches`, which belong to `place`, what is not there from `position` on; true when
+    /// something was written.
     private mutating func restore(
-        _ batches: ByteSlice, in file: any DiskFile, _ scanner: inout BatchScanner
+        _ batches: ByteSlice, of place: Range<Int64>, in file: any DiskFile,
+        _ scanner: inout BatchScanner
     ) throws(SystemError) -> Bool {
-        var start = 0
         var hasWritten = false
-        while start < batches.count {
-            let rest = batches[start...]
+        var start = place.lowerBound
+        while start < place.upperBound {
+            let rest = batches[Int(start - place.lowerBound)...]
             guard let header = rest.withUnsafeBytes({ try? RecordBatchHeader(parsing: $0) }),
-                fits(header), header.totalByteCount <= rest.count
+                header.totalByteCount <= rest.count
             else { break }
+            let batch = rest[..<header.totalByteCount]
+            start += Int64(batch.count)
+            // The segment has it.
+            if start <= position { continue }
+            // The log has gone on without the journal's: with a batch across, or another one.
+            guard start - Int64(batch.count) == position, fits(header) else { break }
             let there = try scanner.batch(at: position)
-            // Another one than the journal's: the log has gone on without that.
             if let there, there.checksum != header.checksum { break }
-            if let there, fits(there) {
-                pass(there)
-            } else {
-                // Not there, or there but for its offset, which the checksum does not cover.
-                try rest[..<header.totalByteCount].withUnsafeBytes { (raw) throws(SystemError) in
+            // The checksum does not cover the offset, which may be missing, or wrong.
+            if there?.baseOffset != header.baseOffset {
+                try batch.withUnsafeBytes { (raw) throws(SystemError) in
                     try file.write(raw, at: position)
                 }
-                restoredBytes += Int64(header.totalByteCount)
+                restoredBytes += Int64(batch.count)
                 hasWritten = true
-                pass(header)
             }
-            start += header.totalByteCount
+            pass(header)
         }
         return hasWritten
     }
