@@ -15,11 +15,10 @@ import VarveSimulation
         _ = try log.append(Batches.batch([value]), now: now)
     }
 
-    /// A record that holds, at every alignment, what looks like a journal entry behind all others:
-    /// `batch`, for a place in partition 0.
+    /// A record that holds, at every alignment, what looks like a journal entry: `batch`, for a place in partition 0.
     static func forgery(_ topicID: UniqueID, position: Int, _ batch: ByteSlice) -> [UInt8] {
         var fields = ByteWriter()
-        fields.int64(.max)  // round
+        fields.int64(2)  // round: the one that comes
         fields.int64(1)  // key
         fields.uint32(1)  // group
         fields.uint32(6)
@@ -149,26 +148,51 @@ import VarveSimulation
         let report = try log.reopen(now: Self.now)
         #expect(report.failure == nil)
         let begin = log.durableEnd
-        try world.append("third", to: log)
-        // While one thread syncs it, the others append, and a second one commits them all.
-        let isDone = Lock(false)
-        let disk = world.disk
-        let directory = world.directory
+        // While one thread syncs it, all append, and a second one takes what waits to the journal:
+        // that ends between the first one's acknowledgement and its look at what is left to do.
+        let (disk, directory) = (world.disk, world.directory)
+        let step = Lock(0)
+        @Sendable func advance(from: Int, to: Int) -> Bool {
+            let isDue = step.withLock { step in
+                guard step == from else { return false }
+                step = to
+                return true
+            }
+            step.signal()
+            return isDue
+        }
+        @Sendable func wait(for wanted: Int) { _ = step.wait { $0 >= wanted ? true : nil } }
+        let second = Lock<NamedThread?>(nil)
+        _ = try log.append(Batches.batch([Array("third".utf8)]), now: Self.now)
+        log.whenDurable(begin + 1) { _ in
+            if advance(from: 2, to: 3) { wait(for: 4) }
+        }
         disk.beginLog()
         disk.setObserver {
-            guard disk.operationLog.last?.contains("fdatasync /data/topics/events/0/0000") == true,
-                !isDone.withLock({ done in defer { done = true }; return done })
-            else { return }
-            do {
-                for log in directory.topic("events")!.partitions {
-                    _ = try log.append(Batches.batch([Array("new".utf8)]), now: Self.now)
+            let last = disk.operationLog.last ?? ""
+            if last.contains("fdatasync /data/topics/events/0/0000"), advance(from: 0, to: 1) {
+                do {
+                    for log in directory.topic("events")!.partitions {
+                        _ = try log.append(Batches.batch([Array("new".utf8)]), now: Self.now)
+                    }
+                } catch {
+                    Issue.record(error)
                 }
-            } catch { Issue.record(error) }
-            directory.commitNow()
+                let thread = NamedThread("second") {
+                    directory.commitNow()
+                    _ = advance(from: 3, to: 4)
+                }
+                second.withLock { $0 = thread }
+                wait(for: 2)
+            } else if last.contains("fdatasync /data/journal/0"), advance(from: 1, to: 2) {
+                wait(for: 3)
+            }
         }
-        world.directory.commitNow()
+        directory.commitNow()
         disk.setObserver(nil)
-        #expect(isDone.withLock { $0 })
+        second.withLock { $0 }?.join()
+        #expect(step.withLock { $0 } == 4)
+        directory.commitNow()
         #expect(log.durableEnd == begin + 2)
         // The others' segments are synced: the journal is written from the start again.
         for other in world.partitions.dropFirst() {
