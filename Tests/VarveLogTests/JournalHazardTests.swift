@@ -15,7 +15,8 @@ import VarveSimulation
         _ = try log.append(Batches.batch([value]), now: now)
     }
 
-    /// A record that holds, at every alignment, what looks like a journal entry: `batch`, for a place in partition 0.
+    /// A record that holds, at every alignment, what looks like a journal entry: `batch`, for
+    /// a place in partition 0.
     static func forgery(_ topicID: UniqueID, position: Int, _ batch: ByteSlice) -> [UInt8] {
         var fields = ByteWriter()
         fields.int64(2)  // round: the one that comes

@@ -98,7 +98,8 @@ final class Journal: Sendable {
                 file.head = JournalFileHead(round: scan.round, key: 0)
                 file.damage = scan.damage
                 for entry in scan.entries {
-                    left[Self.key(entry.head.topic, entry.head.partition), default: []].append(entry)
+                    let key = Self.key(entry.head.topic, entry.head.partition)
+                    left[key, default: []].append(entry)
                 }
             }
             files.append(file)
@@ -393,7 +394,8 @@ final class Journal: Sendable {
         let damage = state.withLock { state in
             for partition in failed {
                 for entry in state.left?[Self.key(partition.topic, partition.partition)] ?? [] {
-                    guard let index = state.files.firstIndex(where: { $0.head.round == entry.head.file.round })
+                    let round = entry.head.file.round
+                    guard let index = state.files.firstIndex(where: { $0.head.round == round })
                     else { continue }
                     state.files[index].holders[ObjectIdentifier(partition)] = partition
                     // Where its entries end is not known here.

@@ -54,8 +54,8 @@ struct JournalReplay {
         }
     }
 
-    /// Writes of `batches`, which belong to `place`, what is not there from `position` on; true when
-    /// something was written.
+    /// Writes of `batches`, which belong to `place`, what is not there from `position` on; true
+    /// when something was written.
     private mutating func restore(
         _ batches: ByteSlice, of place: Range<Int64>, in file: any DiskFile,
         _ scanner: inout BatchScanner
