@@ -156,7 +156,7 @@ struct Recovery {
             segments.append(segment)
             return
         }
-        if try replayJournal(of: base, size: size, nextBase: nextBase),
+        if try replayJournal(of: base, size: size, nextBase: nextBase, seal: seal),
             case .file(let grown)? = try disk.entry(path)
         {
             size = grown
@@ -206,9 +206,9 @@ struct Recovery {
     /// Puts into a segment what was acknowledged and only the journal has; durable on return. True
     /// where there was something.
     private mutating func replayJournal(
-        of base: Int64, size: Int64, nextBase: Int64?
+        of base: Int64, size: Int64, nextBase: Int64?, seal: SegmentSummary?
     ) throws(SystemError) -> Bool {
-        let sealedEnd = nextBase == nil ? nil : try readSeal(base)?.nextOffset
+        let sealedEnd = seal?.nextOffset
         let entries = journaled.filter { entry in
             entry.head.segmentBase == base && entry.head.nextOffset > sealedEnd ?? -1
                 && mark?.vouches(for: entry.head, isLast: nextBase == nil) != true

@@ -11,6 +11,13 @@ import VarveSimulation
     static let now = JournalTests.now
     static let count = JournalTests.count
 
+    static func open(
+        _ disk: SimulatedDisk, _ options: DataDirectoryOptions
+    ) throws -> DataDirectory {
+        try DataDirectory.open(
+            path: "/data", disk: disk, options: options, now: now, logger: nil)
+    }
+
     static func append(_ value: [UInt8], to log: PartitionLog) throws {
         _ = try log.append(Batches.batch([value]), now: now)
     }
@@ -63,26 +70,33 @@ import VarveSimulation
         #expect(try world.values(0) == ["first 0", "second 0", "third 0"])
     }
 
+    /// The journal has a batch of each partition; then the first four are synced together, and that
+    /// fails. The others have not heard of it.
+    static func worldAfterAFailedWriteBack(_ seed: UInt64) throws -> World {
+        let world = try World(seed: seed)
+        // Journaled, unsynced, some sectors each.
+        for log in world.partitions {
+            try Self.append([UInt8](repeating: 7, count: 3000), to: log)
+        }
+        world.directory.commitNow()
+        #expect(world.ends == .init(repeating: 2, count: Self.count))
+        // Four others are synced together, and that fails.
+        for log in world.partitions.prefix(4) {
+            try Self.append([UInt8](repeating: 8, count: 20_000), to: log)
+        }
+        world.disk.fail(
+            .init(operation: world.disk.operationCount, errno: SystemError.eio),
+            only: [.sync])
+        world.directory.commitNow()
+        #expect(world.disk.faultsMet == 1)
+        world.disk.fail(nil)
+        return world
+    }
+
     @Test func aWriteBackThatFailsForOthersIsHeard() throws {
         var lost = 0
         for seed in 0..<20 as Range<UInt64> {
-            let world = try World(seed: seed)
-            // Journaled, unsynced, some sectors each.
-            for log in world.partitions {
-                try Self.append([UInt8](repeating: 7, count: 3000), to: log)
-            }
-            world.directory.commitNow()
-            #expect(world.ends == .init(repeating: 2, count: Self.count))
-            // Four others are synced together, and that fails.
-            for log in world.partitions.prefix(4) {
-                try Self.append([UInt8](repeating: 8, count: 20_000), to: log)
-            }
-            world.disk.fail(
-                .init(operation: world.disk.operationCount, errno: SystemError.eio),
-                only: [.sync])
-            world.directory.commitNow()
-            #expect(world.disk.faultsMet == 1)
-            world.disk.fail(nil)
+            let world = try Self.worldAfterAFailedWriteBack(seed)
             #expect(world.partitions[4...].allSatisfy { $0.isOnline })
             // The marks come.
             world.directory.tick(now: Self.now + 60_000)
@@ -101,11 +115,7 @@ import VarveSimulation
     @Test func aHealedSegmentThatTheJournalHasIsSynced() throws {
         let disk = SimulatedDisk(seed: 1)
         let options = JournalTests.options()
-        func open() throws -> DataDirectory {
-            try DataDirectory.open(
-                path: "/data", disk: disk, options: options, now: Self.now, logger: nil)
-        }
-        var directory = try open()
+        var directory = try Self.open(disk, options)
         let logs = try directory.createTopic(
             "events", partitions: 8, overrides: ["segment.bytes": "4096"], now: Self.now
         ).partitions
@@ -128,7 +138,7 @@ import VarveSimulation
         directory.commitNow()
         #expect(logs[0].durableEnd == 3)
         disk.powerCut(keep: 0)
-        directory = try open()
+        directory = try Self.open(disk, options)
         let log = directory.topic("events")!.partitions[0]
         #expect(directory.recovery.damages.isEmpty, "\(directory.recovery.damages)")
         #expect(log.readableBatches().found.keys.sorted() == [0, 1, 2])
@@ -246,11 +256,7 @@ import VarveSimulation
     @Test func aTrimIntoWhatTheJournalHasIsNoDamage() throws {
         let disk = SimulatedDisk(seed: 12)
         let options = JournalTests.options()
-        func open() throws -> DataDirectory {
-            try DataDirectory.open(
-                path: "/data", disk: disk, options: options, now: Self.now, logger: nil)
-        }
-        var directory = try open()
+        var directory = try Self.open(disk, options)
         let logs = try directory.createTopic(
             "events", partitions: 8, overrides: ["segment.bytes": "4096"], now: Self.now
         ).partitions
@@ -262,7 +268,7 @@ import VarveSimulation
         #expect(try logs[0].trim(to: 2, now: Self.now) == 2)
         try Self.append([UInt8](repeating: 4, count: 3000), to: logs[0])
         disk.powerCut(keepsData: false, keepsSizes: false)
-        directory = try open()
+        directory = try Self.open(disk, options)
         #expect(directory.recovery.damages.isEmpty, "\(directory.recovery.damages)")
         let log = directory.topic("events")!.partitions[0]
         #expect(log.readableBatches().found.keys.sorted() == [2])
@@ -272,11 +278,7 @@ import VarveSimulation
     @Test func whatWasCompactedBehindASealDoesNotComeBack() throws {
         let disk = SimulatedDisk(seed: 13)
         var options = JournalTests.options()
-        func open() throws -> DataDirectory {
-            try DataDirectory.open(
-                path: "/data", disk: disk, options: options, now: Self.now, logger: nil)
-        }
-        var directory = try open()
+        var directory = try Self.open(disk, options)
         let logs = try directory.createTopic(
             "events", partitions: 8,
             overrides: [
@@ -319,7 +321,7 @@ import VarveSimulation
         let before = logs[0].readableBatches().found.keys.sorted()
         disk.powerCut(keep: 100)
         options.readsEverything = true
-        directory = try open()
+        directory = try Self.open(disk, options)
         #expect(directory.recovery.damages.isEmpty, "\(directory.recovery.damages)")
         let log = directory.topic("events")!.partitions[0]
         #expect(log.readableBatches().found.keys.sorted() == before)
@@ -330,19 +332,7 @@ import VarveSimulation
     @Test func healingSetsNothingAsideThatTheJournalHas() throws {
         var lost = 0
         for seed in 0..<30 as Range<UInt64> {
-            let world = try World(seed: seed)
-            for log in world.partitions {
-                try Self.append([UInt8](repeating: 7, count: 3000), to: log)
-            }
-            world.directory.commitNow()
-            for log in world.partitions.prefix(4) {
-                try Self.append([UInt8](repeating: 8, count: 20_000), to: log)
-            }
-            world.disk.fail(
-                .init(operation: world.disk.operationCount, errno: SystemError.eio),
-                only: [.sync])
-            world.directory.commitNow()
-            world.disk.fail(nil)
+            let world = try Self.worldAfterAFailedWriteBack(seed)
             try world.directory.setConfiguration(
                 "events", overrides: ["segment.bytes": "4096"])
             for log in world.partitions[4...] {
@@ -418,12 +408,8 @@ import VarveSimulation
         let world = try World(seed: 9)
         try world.appendToAll("second")
         world.disk.powerCut(keep: 0)
-        let rehearsal = world.disk.fork()
-        rehearsal.beginLog()
-        _ = try DataDirectory.open(
-            path: "/data", disk: rehearsal, options: world.options, now: Self.now, logger: nil)
         let index = try #require(
-            rehearsal.operationLog.firstIndex { $0.contains("pread /data/journal/0") })
+            world.operationsOfOpening().firstIndex { $0.contains("pread /data/journal/0") })
         world.disk.fail(
             .init(operation: world.disk.operationCount + index, errno: SystemError.eio))
         #expect(throws: Never.self) { try world.reopen() }

@@ -55,6 +55,15 @@ import VarveSimulation
                 path: "/data", disk: disk, options: options, now: now, logger: nil)
         }
 
+        /// What opening the directory as it is now does to the disk, one after the other.
+        func operationsOfOpening() throws -> [String] {
+            let rehearsal = disk.fork()
+            rehearsal.beginLog()
+            _ = try DataDirectory.open(
+                path: "/data", disk: rehearsal, options: options, now: now, logger: nil)
+            return rehearsal.operationLog
+        }
+
         func values(_ partition: Int) throws -> [String] {
             try partitions[partition].everything().flatMap { try RecordBatch.records(in: $0.bytes) }
                 .map { $0.value!.string }
@@ -289,12 +298,8 @@ import VarveSimulation
         try world.appendToAll("second")
         world.disk.powerCut(keep: 0)
         let before = world.disk.operationCount
-        let rehearsal = world.disk.fork()
-        rehearsal.beginLog()
-        _ = try DataDirectory.open(
-            path: "/data", disk: rehearsal, options: Self.options(), now: Self.now, logger: nil)
         let opening = try #require(
-            rehearsal.operationLog.firstIndex {
+            world.operationsOfOpening().firstIndex {
                 $0.contains("open /data/topics/events/2/00000000000000000000.log")
             })
         world.disk.fail(.init(operation: before + opening, errno: SystemError.eio))
@@ -320,11 +325,7 @@ import VarveSimulation
         let world = try World(seed: 9)
         try world.appendToAll("second")
         world.disk.powerCut(keep: 0)
-        let rehearsal = world.disk.fork()
-        rehearsal.beginLog()
-        _ = try DataDirectory.open(
-            path: "/data", disk: rehearsal, options: Self.options(), now: Self.now, logger: nil)
-        let operations = rehearsal.operationLog
+        let operations = try world.operationsOfOpening()
         for index in operations.indices where operations[index].contains("fdatasync") {
             let copy = world.disk.fork()
             let operation = copy.operationCount + index

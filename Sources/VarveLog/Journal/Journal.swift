@@ -95,7 +95,7 @@ final class Journal: Sendable {
         for name in Self.fileNames {
             var file = File(path: path + "/" + name)
             if let scan = try Self.scan(file.path, disk) {
-                file.head = JournalFileHead(round: scan.round, key: 0)
+                file.head = scan.head ?? file.head
                 file.damage = scan.damage
                 for entry in scan.entries {
                     let key = Self.key(entry.head.topic, entry.head.partition)

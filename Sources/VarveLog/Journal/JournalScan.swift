@@ -7,8 +7,8 @@ internal import VarvePlatform
 /// cannot be read.
 struct JournalScan {
     private(set) var entries: [JournalEntry] = []
-    /// 0 where the file has no entry.
-    private(set) var round: UInt64 = 0
+    /// Nil where the file has no entry.
+    private(set) var head: JournalFileHead?
     /// Ranges in front of the last group that hold no valid entry.
     private(set) var damage: [Range<Int64>] = []
 
@@ -27,7 +27,7 @@ struct JournalScan {
                 if size > start, Self.isDamaged(from: start, &scanner) { damage = [0..<size] }
                 return
             }
-            round = head.round
+            self.head = head
             scan(from: start, head, &scanner, where: isWanted)
         }
     }
