@@ -12,17 +12,22 @@ internal import VarvePlatform
 ///          8    8 sequence
 ///         16    8 log start offset
 ///         24    8 durable end: every offset below it is durable, or was deleted
-///         32    4 flags: bit 0, written by a clean stop
+///         32    4 flags: bit 0, written by a clean stop; bit 1, the topic's id is there
 ///         36    4 zero
 ///         40  104 summary of the segment with the durable end, as far as it is durable
-///        144    4 CRC-32C of bytes 0 to 143
-///        148      zeros
+///        144   16 topic id (not in marks of earlier versions)
+///        160    4 CRC-32C of everything before
+///        164      zeros
 struct DurableMark: Equatable, Sendable {
     static let slotBytes = 512
     private static let magic = "VarveDM1"
-    private static let checkedBytes = 144
+    private static let idBytesAt = 144
+    private static let idBytes = 16
+    private static let hasID: UInt32 = 2
 
     var sequence: UInt64
+    /// Zero where it is not known.
+    var topicID = UniqueID.zero
     var startOffset: Int64
     var durableEnd: Int64
     var isCleanStop: Bool
@@ -34,9 +39,11 @@ struct DurableMark: Equatable, Sendable {
         writer.int64(Int64(bitPattern: sequence))
         writer.int64(startOffset)
         writer.int64(durableEnd)
-        writer.uint32(isCleanStop ? 1 : 0)
+        writer.uint32((isCleanStop ? 1 : 0) | Self.hasID)
         writer.uint32(0)
         segment.write(to: &writer)
+        writer.int64(Int64(bitPattern: topicID.high))
+        writer.int64(Int64(bitPattern: topicID.low))
         let checksum = writer.withUnsafeBytes { CRC32C.checksum($0) }
         writer.uint32(checksum)
         writer.bytes([UInt8](repeating: 0, count: Self.slotBytes - writer.count))
@@ -66,18 +73,25 @@ struct DurableMark: Equatable, Sendable {
 
     /// Nil when the slot was never written, or is damaged.
     init?(slot bytes: ByteSlice) {
-        guard bytes.count >= Self.checkedBytes + 4, bytes[0..<8].string == Self.magic else {
-            return nil
-        }
-        let found = bytes[0..<Self.checkedBytes].withUnsafeBytes { CRC32C.checksum($0) }
+        guard bytes.count >= Self.idBytesAt + Self.idBytes + 4, bytes[0..<8].string == Self.magic
+        else { return nil }
         var reader = ByteReader(bytes, at: 8)
         do throws(ByteReadError) {
             sequence = UInt64(bitPattern: try reader.int64())
             startOffset = try reader.int64()
             durableEnd = try reader.int64()
-            isCleanStop = try reader.uint32() & 1 != 0
+            let flags = try reader.uint32()
+            isCleanStop = flags & 1 != 0
             try reader.skip(4)
             segment = try SegmentSummary(reading: &reader)
+            var checkedBytes = Self.idBytesAt
+            if flags & Self.hasID != 0 {
+                checkedBytes += Self.idBytes
+                topicID = UniqueID(
+                    high: UInt64(bitPattern: try reader.int64()),
+                    low: UInt64(bitPattern: try reader.int64()))
+            }
+            let found = bytes[..<checkedBytes].withUnsafeBytes { CRC32C.checksum($0) }
             guard try reader.uint32() == found else { return nil }
         } catch {
             return nil
@@ -89,6 +103,7 @@ struct DurableMark: Equatable, Sendable {
 struct DurableMarkFile: Sendable {
     let disk: any Disk
     let directory: String
+    let topicID: UniqueID
     private(set) var last: DurableMark?
     /// Recovery syncs the directory, so a name found at the start is durable.
     private var isNameDurable = false
@@ -96,14 +111,15 @@ struct DurableMarkFile: Sendable {
     private var path: String { directory + "/durable" }
 
     /// The file of a new partition, not made yet.
-    init(disk: any Disk, directory: String) {
+    init(disk: any Disk, directory: String, topicID: UniqueID) {
         self.disk = disk
         self.directory = directory
+        self.topicID = topicID
     }
 
     /// Reads the newest valid slot. A missing or damaged file is no mark at all.
-    init(reading directory: String, disk: any Disk) throws(SystemError) {
-        self.init(disk: disk, directory: directory)
+    init(reading directory: String, disk: any Disk, topicID: UniqueID) throws(SystemError) {
+        self.init(disk: disk, directory: directory, topicID: topicID)
         guard try disk.entry(path) != nil else { return }
         isNameDurable = true
         let file = try disk.open(path, .readWrite)
@@ -130,11 +146,12 @@ struct DurableMarkFile: Sendable {
         return last
     }
 
-    /// Writes a newer mark; durable on return. `mark.sequence` is set here.
+    /// Writes a newer mark; durable on return. Its sequence and topic are set here.
     /// After an error the older mark still stands.
     mutating func write(_ mark: DurableMark) throws(SystemError) {
         var mark = mark
         mark.sequence = (last?.sequence ?? 0) + 1
+        mark.topicID = topicID
         // Opened for each write, which costs nothing beside the sync: a descriptor for every
         // partition would be too many (I8).
         let file = try disk.open(path, .create)

@@ -9,7 +9,8 @@ extension PartitionLog {
         PartitionLog(
             topic: topic, partition: partition, directory: directory, store: store,
             state: emptyState(directory, configuration, store),
-            mark: DurableMarkFile(disk: store.disk, directory: directory))
+            mark: DurableMarkFile(
+                disk: store.disk, directory: directory, topicID: store.topicID))
     }
 
     private static func emptyState(

@@ -234,6 +234,7 @@ extension LogDump {
                         ("startOffset", .int(mark.startOffset)),
                         ("durableEnd", .int(mark.durableEnd)),
                         ("cleanStop", .bool(mark.isCleanStop)),
+                        ("topicId", .string("\(mark.topicID)")),
                     ] + members(of: mark.segment), options.form))
         }
     }

@@ -50,7 +50,8 @@ struct Recovery {
         self.readsEverything = readsEverything
         self.isAfterCleanStop = isAfterCleanStop
         report = PartitionReport(topic: topic, partition: partition)
-        markFile = DurableMarkFile(disk: store.disk, directory: directory)
+        markFile = DurableMarkFile(
+            disk: store.disk, directory: directory, topicID: store.topicID)
         producers = RecoveredProducers(disk: store.disk, directory: directory, now: now)
     }
 
@@ -86,7 +87,7 @@ struct Recovery {
                 names.append(name)
             }
         }
-        markFile = try DurableMarkFile(reading: directory, disk: disk)
+        markFile = try DurableMarkFile(reading: directory, disk: disk, topicID: store.topicID)
         if readsEverything { try removeDamagedProducers() }
     }
 

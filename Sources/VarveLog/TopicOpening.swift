@@ -112,8 +112,8 @@ extension TopicDirectory {
     }
 
     /// A topic whose topic.json is gone or damaged keeps its records: as many partitions as there
-    /// are directories, a new id unless the journal has it, and nothing is deleted until somebody
-    /// sets its retention again. The damaged file goes to the quarantine (I7).
+    /// are directories, and nothing is deleted until somebody sets its retention again. The damaged
+    /// file goes to the quarantine (I7).
     private static func rebuildDescription(
         _ name: String, _ directory: String, _ store: LogStore, cause: LogError,
         damaged: ByteSlice, _ report: inout RecoveryReport
@@ -125,7 +125,7 @@ extension TopicDirectory {
                 return nil
             }
             let description = TopicDescription(
-                id: store.journal.topicID(of: name) ?? .random(), partitionCount: last + 1,
+                id: try lostID(name, directory, numbers, store), partitionCount: last + 1,
                 overrides: [
                     "cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1",
                 ])
@@ -146,5 +146,18 @@ extension TopicDirectory {
         } catch {
             throw LogError(error)
         }
+    }
+
+    /// The id that a topic had: its partitions' marks say it, and where there is none yet the
+    /// journal, which may have another topic of that name, deleted since.
+    private static func lostID(
+        _ name: String, _ directory: String, _ numbers: [Int], _ store: LogStore
+    ) throws(SystemError) -> UniqueID {
+        for number in numbers.sorted() {
+            let file = try DurableMarkFile(
+                reading: "\(directory)/\(number)", disk: store.disk, topicID: .zero)
+            if let id = file.last?.topicID, id != .zero { return id }
+        }
+        return store.journal.topicID(of: name) ?? .random()
     }
 }

@@ -440,4 +440,41 @@ import VarveSimulation
         try world.reopen()
         #expect(try world.values(0) == ["first 0", "third 0"])
     }
+
+    /// A partition is opened again while others write the journal anew where its batch stood.
+    @Test func whatIsWrittenOverDoesNotComeFromTheJournal() throws {
+        let world = try World(seed: 16)
+        let path = "/data/topics/events/0/00000000000000000000.log"
+        let second = LogFixture.batchEnd(world.disk.contents(path)!)
+        try world.appendToAll("second")
+        // Each on its own: nobody holds the journal any more.
+        for log in world.partitions {
+            try Self.append([UInt8](repeating: 3, count: 20_000), to: log)
+            world.directory.commitNow()
+        }
+        #expect(world.disk.damage(path, at: second + 65))
+        let (disk, directory) = (world.disk, world.directory)
+        let others = world.partitions.dropFirst()
+        disk.beginLog()
+        let isDone = Lock(false)
+        disk.setObserver {
+            guard disk.operationLog.last?.hasSuffix("fdatasync \(path)") == true,
+                !isDone.withLock({ isDone in
+                    defer { isDone = true }
+                    return isDone
+                })
+            else { return }
+            do {
+                for log in others { try Self.append(Array("second 9".utf8), to: log) }
+            } catch {
+                Issue.record(error)
+            }
+            directory.commitNow()
+        }
+        _ = try world.partitions[0].reopen(now: Self.now)
+        disk.setObserver(nil)
+        #expect(isDone.withLock { $0 })
+        #expect(disk.operationLog.contains { $0.contains("fdatasync /data/journal/0") })
+        #expect(world.partitions[0].readableBatches().found.keys.sorted() == [0, 2])
+    }
 }

@@ -470,4 +470,24 @@ import VarveSimulation
         #expect(world.directory.topic("events")!.id == id)
         #expect(world.ends == .init(repeating: 2, count: Self.count))
     }
+
+    /// The journal has batches of a topic that is deleted, and another has its name by now: that
+    /// one's description is lost.
+    @Test func aTopicWhoseDescriptionIsLostKeepsItsId() throws {
+        let world = try World(seed: 11)
+        try world.appendToAll("old")
+        try world.appendToAll("older")
+        try world.directory.deleteTopic("events")
+        let id = try world.directory.createTopic("events", partitions: Self.count, now: Self.now).id
+        try world.appendToAll("new")
+        world.directory.tick(now: Self.now + 60_000)
+        world.directory.commitNow()
+        world.disk.powerCut(keep: 0)
+        world.disk.erase("/data/topics/events/topic.json")
+        try world.reopen()
+        #expect(world.directory.topic("events")!.id == id)
+        for partition in 0..<Self.count {
+            #expect(try world.values(partition).allSatisfy { $0.hasPrefix("new") })
+        }
+    }
 }

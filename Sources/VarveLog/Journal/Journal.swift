@@ -364,16 +364,21 @@ final class Journal: Sendable {
         return entries
     }
 
-    /// The batches of an entry.
+    /// The batches of an entry; none where the file has been written anew since.
     func batches(of entry: JournalEntry) throws(SystemError) -> ByteSlice {
         let index = state.withLock { state in
             state.files.firstIndex { $0.head.round == entry.head.file.round }
         }
         guard let index else { return ByteSlice() }
         let file = try disk.open(path + "/" + Self.fileNames[index], .read)
-        return try ByteSlice(filling: entry.batches.count) { (buffer) throws(SystemError) in
-            try file.read(into: buffer, at: entry.batches.lowerBound)
+        let count = JournalEntry.headBytes + entry.head.topic.utf8.count + entry.batches.count
+        let start = entry.batches.upperBound - Int64(count)
+        let bytes = try ByteSlice(filling: count) { (buffer) throws(SystemError) in
+            try file.read(into: buffer, at: start)
         }
+        let there = bytes.withUnsafeBytes { JournalEntry($0, at: start) }
+        guard there?.head.file == entry.head.file else { return ByteSlice() }
+        return bytes[(count - entry.batches.count)...]
     }
 
     /// The id of a topic whose description was lost.

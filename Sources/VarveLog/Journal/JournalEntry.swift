@@ -96,6 +96,7 @@ struct JournalEntry: Sendable {
     /// The entry that `bytes` is, but for the zeros behind it; nil where it is damaged.
     /// - Parameter position: of its first byte in the journal file.
     init?(_ bytes: UnsafeRawBufferPointer, at position: Int64) {
+        guard bytes.count >= Self.headBytes else { return nil }
         let checked = UnsafeRawBufferPointer(rebasing: bytes[Self.checkedFrom...])
         var reader = ByteReader(ByteSlice(copying: bytes), at: 4)
         do throws(ByteReadError) {
