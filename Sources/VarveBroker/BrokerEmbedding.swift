@@ -70,7 +70,7 @@ extension Broker {
     ) throws(BrokerError) -> Int64 {
         let (log, result) = try appendToCache(topic, partition, records)
         let outcome = Lock<LogError??>(nil)
-        log.whenDurable(result.lastOffset + 1) { error in
+        log.whenDurable(result) { error in
             outcome.withLock { $0 = .some(error) }
             outcome.signal()
         }
@@ -84,7 +84,7 @@ extension Broker {
     ) async throws(BrokerError) -> Int64 {
         let (log, result) = try appendToCache(topic, partition, records)
         let failure: LogError? = await withCheckedContinuation { continuation in
-            log.whenDurable(result.lastOffset + 1) { continuation.resume(returning: $0) }
+            log.whenDurable(result) { continuation.resume(returning: $0) }
         }
         if let failure { throw BrokerError(failure) }
         return result.baseOffset

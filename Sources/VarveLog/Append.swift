@@ -8,17 +8,21 @@ package struct AppendResult: Equatable, Sendable {
     /// The time the batch was stamped with; -1 unless `message.timestamp.type` is LogAppendTime.
     package let appendTime: Int64
     /// The batch was in the log already (an idempotent producer's retry); the offsets are the
-    /// first time's. It is acknowledged like any other: when `lastOffset` is durable.
+    /// first time's. It is acknowledged like any other: `whenDurable`.
     package let isDuplicate: Bool
     package let logStartOffset: Int64
+    /// Which life of the partition it was appended in: the next recovery ends that.
+    let life: Int
+
+    /// The offset behind the batch.
+    package var nextOffset: Int64 { lastOffset + 1 }
 }
 
 extension PartitionLog {
     /// Appends `batch` to the end of the log and returns its offsets.
     ///
     /// On return the bytes are in the page cache, not on disk, and a commit is under way: await
-    /// `whenDurable(lastOffset + 1)` before acknowledging (I1). All of the batch is appended or
-    /// nothing (I4).
+    /// `whenDurable` before acknowledging (I1). All of the batch is appended or nothing (I4).
     /// - Parameter batch: exactly one version 2 batch with base offset 0; its checksum need not
     ///   be verified yet.
     /// - Parameter now: wall clock, ms since 1970.
@@ -80,7 +84,7 @@ extension PartitionLog {
         {
             return AppendResult(
                 baseOffset: earlier.firstOffset, lastOffset: earlier.lastOffset, appendTime: -1,
-                isDuplicate: true, logStartOffset: state.startOffset)
+                isDuplicate: true, logStartOffset: state.startOffset, life: state.life)
         }
         return try put(header, batch, nil, at: now, &state)
     }
@@ -116,7 +120,7 @@ extension PartitionLog {
         return AppendResult(
             baseOffset: stamped.baseOffset, lastOffset: stamped.lastOffset,
             appendTime: state.configuration.usesAppendTime ? now : -1, isDuplicate: false,
-            logStartOffset: state.startOffset)
+            logStartOffset: state.startOffset, life: state.life)
     }
 
     private func noteProducer(

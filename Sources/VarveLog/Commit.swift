@@ -1,12 +1,25 @@
 internal import VarvePlatform
 
 extension PartitionLog {
-    /// Calls `completion` once, when everything below `end` is durable (nil) or when that cannot
-    /// happen any more (the error). On a committer thread, or at once on this one where the
-    /// answer is known. Hold no lock that `completion` takes.
-    package func whenDurable(_ end: Int64, _ completion: @escaping @Sendable (LogError?) -> Void) {
+    /// Calls `completion` once, when what was appended is durable (nil) or when that cannot happen
+    /// any more (the error). On a committer thread, or at once on this one where the answer is
+    /// known. Hold no lock that `completion` takes.
+    package func whenDurable(
+        _ appended: AppendResult, _ completion: @escaping @Sendable (LogError?) -> Void
+    ) {
+        whenDurable(appended.nextOffset, life: appended.life, completion)
+    }
+
+    /// The same for everything below `end`, whatever that is by then.
+    /// - Parameter life: which one of the partition it is about; nil for the present one.
+    package func whenDurable(
+        _ end: Int64, life: Int? = nil, _ completion: @escaping @Sendable (LogError?) -> Void
+    ) {
         let answer: LogError?? = state.withLock { state in
             if let failure = failure(of: state) { return .some(failure) }
+            if let life, life != state.life {
+                return .some(.poisoned(path: directory, cause: "recovered since the append"))
+            }
             if state.durable.end >= end { return .some(nil) }
             state.waiters.append(Waiter(end: end, completion: completion))
             return nil

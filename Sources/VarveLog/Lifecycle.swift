@@ -92,12 +92,13 @@ extension PartitionLog {
                     case .online, .offline: break
                     }
                     let configuration = state.configuration
-                    let generation = state.generation
+                    let (life, generation) = (state.life, state.generation)
                     let countedBytes = state.countedBytes
                     let isQueued = state.isQueued
                     state = recovered
                     state.countedBytes = countedBytes
                     count(&state)
+                    state.life = life + 1
                     state.generation = generation + 1
                     state.configuration = configuration
                     // A commit that waits, or is under way, sees to the mark behind it.

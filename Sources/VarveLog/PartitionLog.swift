@@ -70,7 +70,11 @@ package final class PartitionLog: Sendable {
         var isClosing = false
         /// The topic is being deleted: its files may be gone already.
         var isLeaving = false
-        /// Counts recoveries, so that a commit from before one cannot speak for what is after.
+        /// Counts recoveries: what was appended before one, and was not durable, may not be there
+        /// any more, and another batch in its place.
+        var life = 0
+        /// Counts recoveries and mendings, so that a commit from before one cannot speak for what
+        /// is after.
         var generation = 0
         /// A segment's name is not durable yet.
         var needsDirectorySync = false

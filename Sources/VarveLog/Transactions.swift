@@ -15,7 +15,7 @@ extension PartitionLog {
     /// Ends the transaction of `producerID`: appends the control batch that commits or aborts it.
     ///
     /// On return the marker is in the page cache: the transaction is over when
-    /// `whenDurable(lastOffset + 1)` says so, and only then do `lastStableOffset` and
+    /// `whenDurable` says so, and only then do `lastStableOffset` and
     /// `abortedTransactions` show it. Where the producer has no open transaction the marker is
     /// appended all the same, as in Kafka, and changes nothing but the producer's epoch.
     /// - Parameter epoch: the producer's, or a newer one, which fences it.

@@ -30,7 +30,7 @@ import VarveSimulation
         // What a power cut would leave at the moment of each acknowledgement.
         let append: @Sendable () throws -> Void = {
             let result = try log.append(batch, now: now)
-            log.whenDurable(result.lastOffset + 1) { error in
+            log.whenDurable(result) { error in
                 #expect(error == nil)
                 let copy = disk.fork()
                 copy.powerCut(keep: 0)

@@ -39,7 +39,7 @@ import VarveSimulation
             let log = log ?? self.log
             let result = try log.append(Batches.batch([[1, 2, 3]]), now: Self.now)
             let thread = ObjectIdentifier(Thread.current)
-            log.whenDurable(result.lastOffset + 1) { [answers] error in
+            log.whenDurable(result) { [answers] error in
                 let isHere = ObjectIdentifier(Thread.current) == thread
                 let place = isHere ? "here" : "elsewhere"
                 answers.withLock { $0.append(error == nil ? place : "\(place): \(error!)") }

@@ -214,7 +214,7 @@ struct FaultWorkload {
             return
         }
         model.appending(batch, at: result.baseOffset)
-        log.whenDurable(result.lastOffset + 1) { [acknowledged] error in
+        log.whenDurable(result) { [acknowledged] error in
             if error == nil {
                 acknowledged.withLock { $0 = max($0, result.lastOffset + 1) }
             }

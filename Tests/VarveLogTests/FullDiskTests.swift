@@ -196,7 +196,7 @@ import VarveSimulation
                 if let result = try? offsets.append(
                     Batches.batch([[UInt8](repeating: 1, count: 7000)]), now: full.fixture.now)
                 {
-                    offsets.whenDurable(result.lastOffset + 1) { error in
+                    offsets.whenDurable(result) { error in
                         if error == nil { acknowledged.withLock { $0 = result.lastOffset + 1 } }
                     }
                 }

@@ -45,7 +45,7 @@ import VarveSimulation
             let result = try log.append(batch, now: clock.wallMilliseconds())
             let stamped = Batches.stamped(batch, at: result.baseOffset)
             ledger.outstanding.withLock { $0 += 1 }
-            log.whenDurable(result.lastOffset + 1) { error in
+            log.whenDurable(result) { error in
                 if let error {
                     ledger.failures.withLock { $0.append(error) }
                 } else {
@@ -148,7 +148,7 @@ import VarveSimulation
         #expect(isHeld.wait(timeoutMilliseconds: 10_000) { $0 ? true : nil } == true)
         for _ in 0..<100 {
             let result = try log.append(Batches.batch([[1]], timestamp: 0), now: 0)
-            log.whenDurable(result.lastOffset + 1) { error in
+            log.whenDurable(result) { error in
                 #expect(error == nil)
                 count.withLock { $0 += 1 }
                 count.signal()

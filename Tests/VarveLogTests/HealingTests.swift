@@ -248,7 +248,7 @@ import VarveSimulation
                 let isDone = Lock(false)
                 do {
                     let result = try log.append(batch, now: now)
-                    log.whenDurable(result.lastOffset + 1) { error in
+                    log.whenDurable(result) { error in
                         if let error { failures.withLock { $0.append("\(error)") } }
                         acknowledged.withLock {
                             $0[result.baseOffset] = Batches.stamped(batch, at: result.baseOffset)

@@ -40,7 +40,7 @@ import VarveSimulation
         func append(_ text: String, to log: PartitionLog) throws {
             let batch = Batches.batch([Array("\(text) \(log.partition)".utf8)])
             let result = try log.append(batch, now: now)
-            log.whenDurable(result.lastOffset + 1) { [acknowledged] error in
+            log.whenDurable(result) { [acknowledged] error in
                 if error == nil { acknowledged.withLock { _ = $0.insert(log.partition) } }
             }
         }

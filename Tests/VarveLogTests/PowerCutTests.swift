@@ -122,7 +122,7 @@ struct PowerCutWorld {
         models[name]![index].appending(batch, at: log.endOffset)
         let result = try log.append(batch, now: now)
         let key = "\(name)/\(index)"
-        log.whenDurable(result.lastOffset + 1) { [told] error in
+        log.whenDurable(result) { [told] error in
             guard error == nil else { return }
             told.withLock { $0[key] = max($0[key] ?? 0, result.lastOffset + 1) }
         }

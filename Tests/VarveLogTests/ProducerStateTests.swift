@@ -145,7 +145,7 @@ import VarveSimulation
         let again = try log.append(batch(0), now: fixture.now)
         #expect(again.isDuplicate)
         let told = Lock(false)
-        log.whenDurable(again.lastOffset + 1) { error in told.withLock { $0 = error == nil } }
+        log.whenDurable(again) { error in told.withLock { $0 = error == nil } }
         #expect(!told.withLock { $0 }, "a power cut could still take the batch")
         // The power cut comes first: the retry was told nothing, and finds no batch.
         fixture.disk.powerCut(keep: 0)
@@ -153,7 +153,7 @@ import VarveSimulation
         #expect(!told.withLock { $0 })
         #expect(try !fixture.log.append(batch(0), now: fixture.now).isDuplicate)
         let third = try fixture.log.append(batch(0), now: fixture.now)
-        fixture.log.whenDurable(third.lastOffset + 1) { error in
+        fixture.log.whenDurable(third) { error in
             told.withLock { $0 = error == nil }
         }
         fixture.directory.commitNow()

@@ -40,7 +40,7 @@ import VarveSimulation
         func append(_ text: String, to log: PartitionLog) throws {
             let batch = Batches.batch([Array("\(text) \(log.partition)".utf8)])
             let result = try log.append(batch, now: Self.now)
-            log.whenDurable(result.lastOffset + 1) { [acknowledged, failed] error in
+            log.whenDurable(result) { [acknowledged, failed] error in
                 (error == nil ? acknowledged : failed).withLock { _ = $0.insert(log.partition) }
             }
         }

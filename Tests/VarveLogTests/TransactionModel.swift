@@ -208,7 +208,7 @@ struct TransactionWorld {
     }
 
     private func whenDurable(_ result: AppendResult) {
-        log.whenDurable(result.lastOffset + 1) { [told] error in
+        log.whenDurable(result) { [told] error in
             if error == nil { told.withLock { $0 = max($0, result.lastOffset + 1) } }
         }
     }

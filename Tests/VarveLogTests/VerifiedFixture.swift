@@ -29,8 +29,8 @@ extension LogFixture {
         var slots = disk.contents(mark)!
         for slot in [0, 512] where slots[slot] != 0 {
             // See DurableMark and SegmentSummary.
-            for (position, checked) in [(120, bytes[...]), (144, nil)] as [(Int, ArraySlice?)] {
-                let sum = (checked ?? slots[slot..<slot + 144]).withUnsafeBytes {
+            for (position, checked) in [(120, bytes[...]), (160, nil)] as [(Int, ArraySlice?)] {
+                let sum = (checked ?? slots[slot..<slot + 160]).withUnsafeBytes {
                     CRC32C.checksum($0)
                 }
                 withUnsafeBytes(of: sum.bigEndian) {

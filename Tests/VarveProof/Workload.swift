@@ -98,7 +98,7 @@ package final class Workload {
             .appended(
                 topic: topic, partition: partition, batch, base: result.baseOffset,
                 next: result.lastOffset + 1))
-        log.whenDurable(result.lastOffset + 1) { [note] error in
+        log.whenDurable(result) { [note] error in
             if error == nil {
                 note(
                     .acknowledged(topic: topic, partition: partition, end: result.lastOffset + 1))

@@ -50,7 +50,7 @@ enum SickDisk {
                 if hadFailed {
                     result.add(violation: "\(partition) took a batch after its failure")
                 }
-                log.whenDurable(appended.lastOffset + 1) { error in
+                log.whenDurable(appended) { error in
                     guard error == nil else { return }
                     journal.write(
                         .acknowledged(

@@ -173,7 +173,7 @@ extension GroupCoordinator {
         _ appended: OffsetStore.Appended, of groupID: String,
         _ completion: @escaping @Sendable (ErrorCode) -> Void
     ) {
-        appended.log.whenDurable(appended.end) { [self] error in
+        appended.log.whenDurable(appended.result) { [self] error in
             _ = act(on: groupID) { state, _, _ in
                 if error == nil { state.durable(appended.end) } else { state.lost(appended.end) }
             }

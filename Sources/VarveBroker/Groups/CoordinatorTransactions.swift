@@ -35,7 +35,7 @@ extension GroupCoordinator {
         case .failure(let failure): completion(failure.code)
         case .success(nil): completion(.none)
         case .success(let appended?):
-            appended.log.whenDurable(appended.end) { error in
+            appended.log.whenDurable(appended.result) { error in
                 completion(error.map(OffsetStore.errorCode) ?? .none)
             }
         }

@@ -265,8 +265,8 @@ package final class GroupCoordinator: Sendable {
         }
         outbox.send { [self] stored, error in
             act(on: entry) { state, time, effects in
-                if error == nil { state.durable(stored.end) }
-                state.settledConsumers(stored.end, isLost: error != nil)
+                if error == nil { state.durable(stored.appended.end) }
+                state.settledConsumers(stored.appended.end, isLost: error != nil)
                 state.group.stored(stored.purpose, error: error, at: time, into: &effects)
             }
         }
@@ -334,7 +334,7 @@ package final class GroupCoordinator: Sendable {
             let appended = try store.append(&records, of: entry.id, now: time.wall)
             state.record = value
             if !left.isEmpty { state.former!.appended(left, end: appended.end) }
-            return GroupOutbox.Stored(log: appended.log, end: appended.end, purpose: purpose)
+            return GroupOutbox.Stored(appended: appended, purpose: purpose)
         } catch let error as LogError {
             // There is no offset here whose size a client could be told of.
             let code = OffsetStore.errorCode(for: error)

@@ -4,8 +4,7 @@ internal import VarveWire
 /// What is left to do once a group's lock is free.
 struct GroupOutbox {
     struct Stored {
-        let log: PartitionLog
-        let end: Int64
+        let appended: OffsetStore.Appended
         let purpose: GroupStorePurpose
     }
 
@@ -16,7 +15,7 @@ struct GroupOutbox {
     func send(_ stored: @escaping @Sendable (Stored, ErrorCode?) -> Void) {
         for answer in answers { answer() }
         for store in stores {
-            store.log.whenDurable(store.end) { error in
+            store.appended.log.whenDurable(store.appended.result) { error in
                 stored(store, error.map(OffsetStore.errorCode))
             }
         }

@@ -57,10 +57,9 @@ final class OffsetStore: Sendable {
     /// What was appended and is not durable yet.
     struct Appended {
         let log: PartitionLog
-        /// The offset of the first record.
-        let base: Int64
-        /// Durable when this is.
-        let end: Int64
+        let result: AppendResult
+        /// The offset behind the last record.
+        var end: Int64 { result.nextOffset }
     }
 
     /// Appends the group's records as one batch, to the page cache only.
@@ -84,7 +83,7 @@ final class OffsetStore: Sendable {
             throw .badBatch(error)
         }
         let result = try log.append(batch, now: now)
-        return Appended(log: log, base: result.baseOffset, end: result.lastOffset + 1)
+        return Appended(log: log, result: result)
     }
 
     /// What a client is told when the log did not take its records. Source: Kafka's

@@ -58,8 +58,8 @@ enum ProduceHandler: RequestHandler {
                 let result = append(
                     partition, to: target, in: request.transactionalId, refusal: refusal,
                     context: context)
-                if let log = result.log {
-                    appended.append(Appended(log: log, end: result.end, place: place))
+                if let (log, result) = result.appended {
+                    appended.append(Appended(log: log, result: result, place: place))
                 }
                 if result.outcome.errorCode != .none {
                     failure = result.outcome.errorCode
@@ -78,7 +78,7 @@ enum ProduceHandler: RequestHandler {
             response: response, remaining: appended.count,
             slot: context.slot(ProduceRequest.self))
         for part in appended {
-            part.log.whenDurable(part.end) { error in pending.done(part.place, error) }
+            part.log.whenDurable(part.result) { error in pending.done(part.place, error) }
         }
         return .later
     }
@@ -91,7 +91,7 @@ enum ProduceHandler: RequestHandler {
 
     private struct Appended {
         let log: PartitionLog
-        let end: Int64
+        let result: AppendResult
         let place: Place
     }
 
@@ -122,14 +122,16 @@ enum ProduceHandler: RequestHandler {
     private static func append(
         _ partition: ProduceRequest.Partition, to target: NamedTopic, in transactionalID: String?,
         refusal: ErrorCode?, context: RequestContext
-    ) -> (outcome: Outcome, log: PartitionLog?, end: Int64) {
+    ) -> (outcome: Outcome, appended: (PartitionLog, AppendResult)?) {
         var outcome = Outcome()
         outcome.index = partition.index
         outcome.baseOffset = -1
-        func refuse(_ code: ErrorCode, _ text: String? = nil) -> (Outcome, PartitionLog?, Int64) {
+        func refuse(
+            _ code: ErrorCode, _ text: String? = nil
+        ) -> (Outcome, (PartitionLog, AppendResult)?) {
             outcome.errorCode = code
             outcome.errorMessage = text
-            return (outcome, nil, 0)
+            return (outcome, nil)
         }
         let topic: Topic
         switch target {
@@ -187,7 +189,7 @@ enum ProduceHandler: RequestHandler {
                 broker.metrics.recordsAppended.add(
                     Int(result.lastOffset - result.baseOffset + 1))
             }
-            return (outcome, log, result.lastOffset + 1)
+            return (outcome, (log, result))
         } catch {
             if case .io = error {
                 broker.logger.error(

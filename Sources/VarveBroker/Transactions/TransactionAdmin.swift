@@ -55,11 +55,11 @@ extension TransactionCoordinator {
                 let marker = try append(
                     TransactionMarker(isCommit: commits, coordinatorEpoch: coordinatorEpoch),
                     of: producer, to: log, takesAnyEpoch: coordinatorEpoch < 0)
-                log.whenDurable(marker.end) { [self] error in
+                log.whenDurable(marker.result) { [self] error in
                     if error == nil && partition.topic == BrokerState.offsetsTopic {
                         groups.endTransaction(
                             of: producer.id, in: Int(partition.index), commits: commits,
-                            end: marker.end)
+                            end: marker.result.nextOffset)
                     }
                     completion(error.map { ErrorCode($0) } ?? .none)
                 }

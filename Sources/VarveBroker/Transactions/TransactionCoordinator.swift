@@ -209,7 +209,7 @@ package final class TransactionCoordinator: Sendable {
         }
         // What was read at the start is durable.
         guard let stored else { return completion(nil) }
-        stored.log.whenDurable(stored.end) { [self] error in
+        stored.log.whenDurable(stored.result) { [self] error in
             guard let error else { return completion(nil) }
             run { [self] in lose(entry.partition, "\(error)") }
             completion(TransactionFailure(.coordinatorNotAvailable, "\(error)"))

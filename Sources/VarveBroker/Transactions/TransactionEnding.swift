@@ -36,9 +36,11 @@ extension TransactionCoordinator {
                     markerSettled(entry, transaction, partition, nil)
                     continue
                 }
-                marker.log.whenDurable(marker.end) { [self] error in
+                marker.log.whenDurable(marker.result) { [self] error in
                     run { [self] in
-                        if error == nil { ended(transaction, in: partition, at: marker.end) }
+                        if error == nil {
+                            ended(transaction, in: partition, at: marker.result.nextOffset)
+                        }
                         markerSettled(entry, transaction, partition, error)
                     }
                 }
@@ -90,7 +92,7 @@ extension TransactionCoordinator {
         do throws(LogError) {
             let result = try log.appendMarker(
                 marker, producerID: producer.id, epoch: producer.epoch, now: now)
-            return TransactionStore.Appended(log: log, end: result.lastOffset + 1)
+            return TransactionStore.Appended(log: log, result: result)
         } catch {
             guard takesAnyEpoch, case .coordinatorFenced(let current, _) = error else {
                 throw error
@@ -99,7 +101,7 @@ extension TransactionCoordinator {
         }
         let result = try log.appendMarker(
             marker, producerID: producer.id, epoch: producer.epoch, now: now)
-        return TransactionStore.Appended(log: log, end: result.lastOffset + 1)
+        return TransactionStore.Appended(log: log, result: result)
     }
 
     /// The marker is durable: offsets that the transaction committed count, or are forgotten.

@@ -46,8 +46,7 @@ final class TransactionStore: Sendable {
     /// What was appended and is not durable yet.
     struct Appended {
         let log: PartitionLog
-        /// Durable when this is.
-        let end: Int64
+        let result: AppendResult
     }
 
     /// Appends how the id stands, or that it is forgotten (nil): to the page cache only.
@@ -66,7 +65,7 @@ final class TransactionStore: Sendable {
         }
         let log = try makeTopic(now: now).partitions[partition(of: id)]
         let result = try log.append(batch, now: now)
-        return Appended(log: log, end: result.lastOffset + 1)
+        return Appended(log: log, result: result)
     }
 }
 

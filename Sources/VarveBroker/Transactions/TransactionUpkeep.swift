@@ -108,7 +108,7 @@ extension TransactionCoordinator {
             }
             guard let stored else { continue }
             table.withLock { if $0.entries[entry.id] === entry { $0.entries[entry.id] = nil } }
-            stored.log.whenDurable(stored.end) { [self] error in
+            stored.log.whenDurable(stored.result) { [self] error in
                 guard let error else { return }
                 run { [self] in lose(entry.partition, "\(error)") }
             }

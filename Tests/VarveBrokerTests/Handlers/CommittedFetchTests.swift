@@ -22,7 +22,7 @@ struct CommittedFetchTests {
 
     private func durable(_ log: PartitionLog, _ result: AppendResult) {
         let isDone = Lock(false)
-        log.whenDurable(result.lastOffset + 1) { _ in
+        log.whenDurable(result) { _ in
             isDone.withLock { $0 = true }
             isDone.signal()
         }
