@@ -173,4 +173,43 @@ import VarveSimulation
             #expect(fixture.base.disk.contents(path) == good)
         }
     }
+
+    /// A write of somebody else's fails, and takes the partition offline, behind each operation.
+    @Test func aPartitionMayGoOfflineAtEachOperation() throws {
+        let (text, operations) = try undisturbed()
+        for operation in 0..<operations {
+            let fixture = try makeLog(seed: UInt64(operation))
+            let expected = try contents(fixture)
+            let (disk, log, now) = (fixture.base.disk, fixture.log, fixture.base.now)
+            let due = disk.operationCount + operation
+            let thread = Lock<NamedThread?>(nil)
+            disk.setObserver {
+                guard disk.operationCount >= due, thread.withLock({ $0 == nil }) else { return }
+                let isDone = Lock(false)
+                let appender = NamedThread("appender") {
+                    disk.fail(
+                        .init(operation: 0, errno: SystemError.eio, isLasting: true),
+                        only: [.write])
+                    #expect(throws: LogError.self) {
+                        try log.append(Batches.batch([[1]], key: "key 0"), now: now)
+                    }
+                    disk.fail(nil)
+                    isDone.withLock { $0 = true }
+                    isDone.signal()
+                }
+                thread.withLock { $0 = appender }
+                // Where the log is locked meanwhile it comes as soon as that is over.
+                _ = isDone.wait(timeoutMilliseconds: 20) { $0 ? true : nil }
+            }
+            _ = try? fixture.compact()
+            disk.setObserver(nil)
+            thread.withLock { $0 }?.join()
+            guard thread.withLock({ $0 != nil }) else { break }
+            #expect(!log.isOnline)
+            _ = try log.reopen(now: now)
+            try check(fixture, expected, "offline behind operation \(operation)")
+            try fixture.compact()
+            #expect(try fixture.text() == text, "offline behind operation \(operation)")
+        }
+    }
 }

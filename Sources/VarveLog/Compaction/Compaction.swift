@@ -181,12 +181,14 @@ extension PartitionLog {
             // Names and memory change together: whoever opens a segment's file by its name gets
             // the one that the segment in memory speaks of.
             let isInPlace = try state.withLock { (state) throws(SystemError) in
-                try swap.rename(cleaned.base)
                 guard let place = Self.place(of: group, in: state, generation) else { return false }
+                try swap.rename(cleaned.base)
                 state.segments.replaceSubrange(place, with: [cleaned])
                 return true
             }
-            precondition(isInPlace, "segments changed without the upkeep lock")
+            // A failure elsewhere has taken the partition offline since: the recovery that puts it
+            // online again does what was decided.
+            guard isInPlace else { return }
             try swap.complete(cleaned.summary)
         } catch {
             throw SegmentSwap.Failure(cause: error, isDecided: true)
