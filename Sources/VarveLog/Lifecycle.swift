@@ -46,13 +46,15 @@ extension PartitionLog {
     package func reopen(
         now: Int64, readsEverything: Bool = false
     ) throws(LogError) -> PartitionReport {
-        if isOnline {
-            settle()
-            stop(
-                as: .offline(.poisoned(path: directory, cause: "being verified")),
-                error: .poisoned(path: directory, cause: "being verified"))
+        let report = reopening.withLock { _ in
+            if isOnline {
+                settle()
+                stop(
+                    as: .offline(.poisoned(path: directory, cause: "being verified")),
+                    error: .poisoned(path: directory, cause: "being verified"))
+            }
+            return recover(now: now, readsEverything: readsEverything)
         }
-        let report = recover(now: now, readsEverything: readsEverything)
         if let failure = report.failure { throw failure }
         notifyObserver()
         return report

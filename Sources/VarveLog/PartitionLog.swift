@@ -18,6 +18,8 @@ package final class PartitionLog: Sendable {
     /// Held, for as long as it takes to read a segment, by whoever writes segments anew (recovery,
     /// healing, compaction). Taken before `upkeep`; nothing that a request waits for takes it.
     let rewriting = Lock<Void>(())
+    /// Held by `reopen`, from taking the partition offline to putting it online. Taken first.
+    let reopening = Lock<Void>(())
     private let observer = Lock<(@Sendable (PartitionLog) -> Void)?>(nil)
 
     enum Status {

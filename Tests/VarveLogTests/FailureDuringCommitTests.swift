@@ -65,4 +65,52 @@ import VarveSimulation
         }
         #expect(lost > 2)
     }
+
+    /// Somebody opens a partition again that somebody else is just opening again: the second one
+    /// must not judge the files of a partition that is online.
+    @Test func onlyOneReopensAPartitionAtATime() throws {
+        var fixture = try LogFixture()
+        let log = try fixture.partition()
+        try fixture.append(["before"])
+        fixture.directory.commitNow()
+        let (disk, directory, now) = (fixture.disk, fixture.directory, fixture.now)
+        disk.fail(.init(operation: 0, errno: SystemError.eio, isLasting: true), only: [.write])
+        #expect(throws: LogError.self) { try fixture.append(["failed"]) }
+        disk.fail(nil)
+        #expect(!log.isOnline)
+        let path = fixture.path(0, "log")
+        let second = Lock<NamedThread?>(nil)
+        let (isFirstDone, isAsked, isAcknowledged) = (Lock(false), Lock(false), Lock(false))
+        disk.beginLog()
+        disk.setObserver {
+            if second.withLock({ $0 == nil }) {
+                guard disk.operationLog.last?.hasSuffix("fdatasync \(path)") == true
+                else { return }
+                let thread = NamedThread("second") { _ = try? log.reopen(now: now) }
+                second.withLock { $0 = thread }
+                // So that it waits for the first one.
+                _ = isFirstDone.wait(timeoutMilliseconds: 100) { $0 ? true : nil }
+            } else if isFirstDone.withLock({ $0 }) {
+                guard !isAsked.withLock({ isAsked in
+                    defer { isAsked = true }
+                    return isAsked
+                }) else { return }
+                // A producer meets the second one in the middle.
+                let batch = Batches.batch([Array("between".utf8)], timestamp: now)
+                guard let appended = try? log.append(batch, now: now) else { return }
+                log.whenDurable(appended) { error in isAcknowledged.withLock { $0 = error == nil } }
+                directory.commitNow()
+            }
+        }
+        _ = try log.reopen(now: now)
+        isFirstDone.withLock { $0 = true }
+        second.withLock { $0 }!.join()
+        disk.setObserver(nil)
+        #expect(isAsked.withLock { $0 } && log.isOnline)
+        let expected = isAcknowledged.withLock { $0 } ? ["before", "between"] : ["before"]
+        #expect(try fixture.values() == expected)
+        disk.powerCut(keep: 0)
+        try fixture.reopen()
+        #expect(try fixture.values() == expected)
+    }
 }
