@@ -30,7 +30,7 @@ struct SimulatedFileData {
     /// What a write-back of the file system has handed to the device, which has it in its own cache
     /// until a sync empties that.
     private struct HandedOver {
-        let size: Int
+        let bytes: [UInt8]
         let allocated: Int
         let sectors: Set<Int>
         /// How many of `sizes` it had before, and has no more.
@@ -90,8 +90,7 @@ struct SimulatedFileData {
         let changed = sectors(of: min(size, old)..<max(size, old))
         dirty.formUnion(changed)
         lost.subtract(changed)
-        // Nobody may count on what is cut while it is on its way.
-        handedOver = nil
+        handedOver?.rewritten.formUnion(changed)
     }
 
     private mutating func noteSize() {
@@ -123,7 +122,7 @@ struct SimulatedFileData {
             hasFailedUnheard = false
             return false
         }
-        settle(size: cached.count, dirty)
+        settle(size: cached.count, dirty, of: cached)
         dirty = []
         sizes = []
         handedOver = nil
@@ -134,14 +133,14 @@ struct SimulatedFileData {
     /// The file's part of a syncfs.
     mutating func handOver() {
         handedOver = HandedOver(
-            size: cached.count, allocated: allocated, sectors: dirty, sizeCount: sizes.count)
+            bytes: cached, allocated: allocated, sectors: dirty, sizeCount: sizes.count)
     }
 
     /// The device empties its cache: what was handed over is on the platter.
     mutating func settleHandedOver() {
         guard let handed = handedOver else { return }
         handedOver = nil
-        settle(size: handed.size, handed.sectors)
+        settle(size: handed.bytes.count, handed.sectors, of: handed.bytes)
         dirty.subtract(handed.sectors.subtracting(handed.rewritten))
         sizes.removeFirst(handed.sizeCount)
         durableAllocated = handed.allocated
@@ -162,7 +161,7 @@ struct SimulatedFileData {
         let end = kept.map { min(($0 + 1) * sectorBytes, cached.count) }.max() ?? 0
         let size = max(durable.count, end)
         lost.formUnion(dirty.subtracting(kept))
-        settle(size: size, kept)
+        settle(size: size, kept, of: cached)
         dirty = []
         handedOver = nil
         hasFailedUnheard = false
@@ -200,7 +199,7 @@ struct SimulatedFileData {
             let choice = choose(sizes.count + 1)
             if choice > 0 { size = sizes[choice - 1] }
         }
-        settle(size: size, kept)
+        settle(size: size, kept, of: cached)
         cached = durable
         // (What was set aside since the last sync is lost: nobody may count on either.)
         allocated = durableAllocated
@@ -211,9 +210,10 @@ struct SimulatedFileData {
         hasFailedUnheard = false
     }
 
-    /// Copies `sectors` to the platter, whose file then has `size` bytes. Sectors behind that
-    /// reach it as well, as far as its last block goes; those behind are not the file's any more.
-    private mutating func settle(size: Int, _ sectors: Set<Int>) {
+    /// Copies `sectors` of `bytes` to the platter, whose file then has `size` bytes. Sectors behind
+    /// that reach it as well, as far as its last block goes; those behind are not the file's any
+    /// more.
+    private mutating func settle(size: Int, _ sectors: Set<Int>, of bytes: [UInt8]) {
         let end = (size + Self.blockBytes - 1) / Self.blockBytes * Self.blockBytes
         var image = durable
         durable = []
@@ -221,9 +221,9 @@ struct SimulatedFileData {
         Self.resize(&image, to: end)
         for sector in sectors {
             let whole = self.range(of: sector, in: end)
-            let range = self.range(of: sector, in: min(end, cached.count))
+            let range = self.range(of: sector, in: min(end, bytes.count))
             if range.isEmpty { continue }
-            cached.withUnsafeBytes { from in
+            bytes.withUnsafeBytes { from in
                 image.withUnsafeMutableBytes { to in
                     (to.baseAddress! + range.lowerBound).copyMemory(
                         from: from.baseAddress! + range.lowerBound, byteCount: range.count)
