@@ -4,18 +4,40 @@ internal import VarveSimulation
 
 /// Somebody who does with a data directory what a broker does, at random but always the same for
 /// the same seed, and tells every event before and after it happens.
-package final class Workload {
+///
+/// Several threads may do steps at a time; what comes of that is no longer always the same.
+package final class Workload: Sendable {
+    private struct State {
+        var generator: Generator
+        var now: Int64
+        var directory: DataDirectory
+        var nextNumber: UInt64
+        /// False after a start that failed, until the next one.
+        var isOpen = true
+    }
+
+    /// What can only be done while nobody else does anything.
+    package enum Company: Sendable {
+        case alone
+        case others
+    }
+
     private let note: @Sendable (Ledger.Event) -> Void
-    private var generator: Generator
     private let disk: any Disk
     private let path: String
     private let commit: CommitMode
+    private let state: Lock<State>
+    /// By topic, how many have had the name. Held while an event is told: none is of a topic that
+    /// is gone.
+    private let lives = Lock<[String: Int]>([:])
+    /// By topic and partition. Held from an append until that is told: in the log's own order.
+    private let appending = Lock<[String: Lock<Void>]>([:])
+    /// Held while a topic is made or deleted.
+    private let naming = Lock(())
+
+    package var directory: DataDirectory { state.withLock { $0.directory } }
     /// Wall clock of the log, ms since 1970.
-    package private(set) var now: Int64
-    package private(set) var directory: DataDirectory
-    private var nextNumber: UInt64
-    /// False after a start that failed, until the next one.
-    private var isOpen = true
+    package var now: Int64 { state.withLock { $0.now } }
 
     package static let overrides = [
         "segment.bytes": "3000", "index.interval.bytes": "200", "retention.ms": "60000",
@@ -38,10 +60,11 @@ package final class Workload {
         self.path = path
         self.commit = commit
         self.note = note
-        self.now = now
-        generator = Generator(seed: seed)
-        nextNumber = (seed &* 0x9E37_79B9_7F4A_7C15) >> 1
-        directory = try Self.open(disk, path, commit, now: now)
+        state = Lock(
+            State(
+                generator: Generator(seed: seed), now: now,
+                directory: try Self.open(disk, path, commit, now: now),
+                nextNumber: (seed &* 0x9E37_79B9_7F4A_7C15) >> 1))
     }
 
     package static func open(
@@ -58,57 +81,117 @@ package final class Workload {
 
     /// One operation, chosen at random.
     /// - Throws: what the log throws; the log goes on, and so may the caller.
-    package func step() throws(LogError) {
-        now += Int64(generator.int(0...2000))
-        if !isOpen { try restart() }
-        switch generator.int(0..<100) {
+    package func step(_ company: Company = .alone) throws(LogError) {
+        let (choice, now, isOpen) = state.withLock { state in
+            state.now += Int64(state.generator.int(0...2000))
+            return (state.generator.int(0..<100), state.now, state.isOpen)
+        }
+        if !isOpen, company == .alone { try restart() }
+        switch choice {
         case 0..<58: try append()
         case 58..<78: directory.commitNow()
-        case 78..<82: directory.tick(now: now + Int64(generator.int(0...1) * 40_000))
-        case 82..<84: retain()
+        case 78..<82: directory.tick(now: now + (chance(1, in: 2) ? 40_000 : 0))
+        case 82..<84: if company == .alone { retain() }
         case 84..<87: try compact()
         case 87..<90: try trim()
         case 90..<93: try makeTopic()
         case 93..<94: try deleteTopic()
-        case 94..<96: try restart()
+        case 94..<96: if company == .alone { try restart() }
         case 96..<98: try reopenPartition()
+        case 98..<99: try verifyPartition()
         default: try readSomething()
         }
     }
 
-    private func anyTopic() -> Topic? { directory.topics.randomElement(using: &generator) }
-
-    private func anyPartition() -> PartitionLog? {
-        anyTopic()?.partitions.randomElement(using: &generator)
+    private func chance(_ numerator: Int, in denominator: Int) -> Bool {
+        state.withLock { $0.generator.chance(numerator, in: denominator) }
     }
 
+    // MARK: What there is
+
+    /// A topic or partition, and which one of its name it is, or is of.
+    private typealias Living<Subject> = (subject: Subject, life: Int)
+
+    private func topic(_ name: String) -> Living<Topic>? {
+        while true {
+            let life = lives.withLock { $0[name] }
+            let topic = directory.topic(name)
+            // (The name may have gone to another one meanwhile.)
+            guard lives.withLock({ $0[name] }) == life else { continue }
+            if let topic { return (topic, life ?? 0) }
+            return nil
+        }
+    }
+
+    private func anyTopic() -> Living<Topic>? {
+        let directory = directory
+        let name = state.withLock { state in
+            directory.topics.randomElement(using: &state.generator)?.name
+        }
+        return name.flatMap(topic)
+    }
+
+    private func anyPartition() -> Living<PartitionLog>? {
+        guard let (topic, life) = anyTopic() else { return nil }
+        let log = state.withLock { topic.partitions.randomElement(using: &$0.generator) }
+        return log.map { ($0, life) }
+    }
+
+    private func tell(_ event: Ledger.Event, of log: PartitionLog, _ life: Int) {
+        tell(event, of: log.topic, life)
+    }
+
+    private func tell(_ event: Ledger.Event, of topic: String, _ life: Int) {
+        lives.withLock { if $0[topic] ?? 0 == life { note(event) } }
+    }
+
+    // MARK: What is done
+
     package func append() throws(LogError) {
-        guard let log = anyPartition() else { return try makeTopic() }
-        let topic = log.topic
+        guard let (log, life) = anyPartition() else { return try makeTopic() }
         let partition = Int(log.partition)
-        nextNumber += 1
-        // Retries are the damage sweep's subject.
-        let batch =
-            generator.chance(1, in: 3)
-            ? ProofBatch.ofOwnProducer(number: nextNumber, timestamp: now)
-            : ProofBatch(number: nextNumber, timestamp: now)
-        note(.appending(topic: topic, partition: partition, batch))
-        let result = try log.append(batch.bytes, now: now)
-        note(
-            .appended(
-                topic: topic, partition: partition, batch, base: result.baseOffset,
-                next: result.lastOffset + 1))
-        log.whenDurable(result) { [note] error in
-            if error == nil {
-                note(
-                    .acknowledged(topic: topic, partition: partition, end: result.lastOffset + 1))
+        let lock = appending.withLock { locks in
+            let key = "\(log.topic)/\(partition)"
+            if let lock = locks[key] { return lock }
+            let lock = Lock(())
+            locks[key] = lock
+            return lock
+        }
+        try lock.withLock { (_) throws(LogError) in
+            let (batch, now) = nextBatch()
+            tell(
+                .appending(topic: log.topic, partition: partition, batch), of: log, life)
+            let result = try log.append(batch.bytes, now: now)
+            tell(
+                .appended(
+                    topic: log.topic, partition: partition, batch, base: result.baseOffset,
+                    next: result.nextOffset), of: log, life)
+            log.whenDurable(result) { [self] error in
+                guard error == nil else { return }
+                tell(
+                    .acknowledged(topic: log.topic, partition: partition, end: result.nextOffset),
+                    of: log, life)
             }
         }
     }
 
+    private func nextBatch() -> (ProofBatch, now: Int64) {
+        state.withLock { state in
+            state.nextNumber += 1
+            // Retries are the damage sweep's subject.
+            let batch =
+                state.generator.chance(1, in: 3)
+                ? ProofBatch.ofOwnProducer(number: state.nextNumber, timestamp: state.now)
+                : ProofBatch(number: state.nextNumber, timestamp: state.now)
+            return (batch, state.now)
+        }
+    }
+
+    /// Alone: nothing that somebody appends must come between the plan and the deed.
     package func retain() {
-        // What committer threads do must not come between the plan and the deed.
+        // Nor what committer threads do.
         if case .threads = commit { directory.commitNow() }
+        let (directory, now) = state.withLock { ($0.directory, $0.now) }
         for action in directory.retentionPlan(now: now) {
             note(
                 .trimming(
@@ -129,74 +212,105 @@ package final class Workload {
     }
 
     package func trim() throws(LogError) {
-        guard let log = anyPartition() else { return }
-        let target = log.startOffset + (log.durableEnd - log.startOffset) / 2
-        note(.trimming(topic: log.topic, partition: Int(log.partition), start: target))
-        let start = try log.trim(to: target, now: now)
-        note(.trimmed(topic: log.topic, partition: Int(log.partition), start: start))
+        guard let (log, life) = anyPartition() else { return }
+        let partition = Int(log.partition)
+        let start = log.startOffset
+        let target = start + (log.durableEnd - start) / 2
+        tell(.trimming(topic: log.topic, partition: partition, start: target), of: log, life)
+        let trimmed = try log.trim(to: target, now: now)
+        tell(.trimmed(topic: log.topic, partition: partition, start: trimmed), of: log, life)
     }
 
     package func makeTopic() throws(LogError) {
-        let name = "t\(generator.int(0..<3))"
-        guard directory.topic(name) == nil else { return }
-        // By its name, so that one whose making failed half-way is as large the next time.
-        let count = name == "t1" ? 2 : 1
-        let isCompacted = name == "t2"
-        note(.creating(topic: name, partitions: count, isCompacted: isCompacted))
-        try directory.createTopic(
-            name, partitions: count,
-            overrides: isCompacted ? Self.compactedOverrides : Self.overrides, now: now)
-        note(.created(topic: name))
+        let (number, now) = state.withLock { ($0.generator.int(0..<3), $0.now) }
+        let name = "t\(number)"
+        try naming.withLock { (_) throws(LogError) in
+            let directory = directory
+            guard directory.topic(name) == nil else { return }
+            // By its name, so that one whose making failed half-way is as large the next time.
+            let count = name == "t1" ? 2 : 1
+            let isCompacted = name == "t2"
+            let life = lives.withLock { lives in
+                lives[name, default: 0] += 1
+                note(.creating(topic: name, partitions: count, isCompacted: isCompacted))
+                return lives[name]!
+            }
+            try directory.createTopic(
+                name, partitions: count,
+                overrides: isCompacted ? Self.compactedOverrides : Self.overrides, now: now)
+            tell(.created(topic: name), of: name, life)
+        }
     }
 
     private func deleteTopic() throws(LogError) {
-        guard let topic = anyTopic() else { return }
-        note(.deleting(topic: topic.name))
-        do throws(LogError) {
-            try directory.deleteTopic(topic.name)
-        } catch {
-            // Still served: then it is certain to be there. Otherwise nobody knows.
-            if directory.topic(topic.name) != nil, topic.partitions.allSatisfy(\.isOnline) {
-                note(.created(topic: topic.name))
+        try naming.withLock { (_) throws(LogError) in
+            guard let (topic, life) = anyTopic() else { return }
+            let directory = directory
+            tell(.deleting(topic: topic.name), of: topic.name, life)
+            do throws(LogError) {
+                try directory.deleteTopic(topic.name)
+            } catch {
+                // Still served: then it is certain to be there. Otherwise nobody knows.
+                if directory.topic(topic.name) != nil, topic.partitions.allSatisfy(\.isOnline) {
+                    tell(.created(topic: topic.name), of: topic.name, life)
+                }
+                throw error
             }
-            throw error
+            lives.withLock { lives in
+                note(.deleted(topic: topic.name))
+                lives[topic.name, default: 0] += 1
+            }
         }
-        note(.deleted(topic: topic.name))
     }
 
-    /// Clean stop and start.
+    /// Clean stop and start, alone.
     package func restart() throws(LogError) {
+        let (directory, now) = state.withLock { ($0.directory, $0.now) }
         var failure: LogError?
         do throws(LogError) {
             try directory.close(now: now)
         } catch {
             failure = error
         }
-        isOpen = false
+        state.withLock { $0.isOpen = false }
         for topic in directory.topics {
             for log in topic.partitions {
                 note(.recovered(topic: topic.name, partition: Int(log.partition)))
             }
         }
-        directory = try Self.open(disk, path, commit, now: now)
-        isOpen = true
+        let opened = try Self.open(disk, path, commit, now: now)
+        state.withLock { state in
+            state.directory = opened
+            state.isOpen = true
+        }
         if let failure { throw failure }
     }
 
     private func reopenPartition() throws(LogError) {
-        guard let log = anyPartition() else { return }
-        if log.isOnline, generator.chance(1, in: 2) { return }
-        defer { note(.recovered(topic: log.topic, partition: Int(log.partition))) }
-        _ = try log.reopen(now: now, readsEverything: generator.chance(1, in: 2))
+        guard let (log, life) = anyPartition() else { return }
+        if log.isOnline, chance(1, in: 2) { return }
+        defer {
+            tell(
+                .recovered(topic: log.topic, partition: Int(log.partition)), of: log, life)
+        }
+        _ = try log.reopen(now: now, readsEverything: chance(1, in: 2))
+    }
+
+    private func verifyPartition() throws(LogError) {
+        guard let (log, _) = anyPartition() else { return }
+        _ = try log.verify(now: now)
     }
 
     private func readSomething() throws(LogError) {
-        guard let log = anyPartition(), log.durableEnd > log.startOffset else { return }
-        let offset = Int64.random(in: log.startOffset..<log.durableEnd, using: &generator)
-        _ = try log.read(from: offset, bytesMax: 1000)
+        guard let (log, life) = anyPartition() else { return }
+        let range = log.startOffset..<max(log.startOffset, log.durableEnd)
+        guard !range.isEmpty else { return }
+        let offset = state.withLock { Int64.random(in: range, using: &$0.generator) }
+        let result = try log.read(from: offset, bytesMax: 1000)
         // What a reader may have seen must stay.
-        note(
+        tell(
             .acknowledged(
-                topic: log.topic, partition: Int(log.partition), end: log.durableEnd))
+                topic: log.topic, partition: Int(log.partition), end: result.durableEnd),
+            of: log, life)
     }
 }

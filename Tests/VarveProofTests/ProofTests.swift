@@ -38,6 +38,16 @@ import VarveSimulation
         expectHeld(result, atLeast: 1500)
     }
 
+    /// T3, with several threads.
+    @Test(arguments: 0..<2)
+    func acknowledgedBatchesSurviveWhatHappensBesideASync(part: Int) {
+        let seed = Generator.seed(for: "acknowledgedBatchesSurviveWhatHappensBesideASync \(part)")
+        var result = ProofResult()
+        for run in 0..<20 { result.add(Interleavings().run(seed: seed &+ UInt64(part * 100 + run))) }
+        expectHeld(result, atLeast: 20)
+        #expect(result.details["interruptions"]! > 100)
+    }
+
     /// T2, every seventh operation.
     @Test(arguments: FaultLoop.faults.indices)
     func acknowledgedBatchesSurviveAnyFailedOperation(index: Int) {

@@ -46,6 +46,16 @@ enum Proofs {
         }
     }
 
+    /// T3: `count` disks on which several threads work.
+    static func interleavings(count: Int, seed: UInt64) -> ProofResult {
+        let progress = Progress(of: count, "disks")
+        // Their threads wait for one another most of the time.
+        return ProofResult.parallel(0..<count, threads: 2 * ProcessControl.processorCount) {
+            defer { progress.add(1) }
+            return Interleavings().run(seed: seed &+ UInt64($0))
+        }
+    }
+
     /// T3: runs of the workload, one seed after the other, until there are `count` images.
     static func images(count: Int, seed: UInt64) -> ProofResult {
         let progress = Progress(of: count, "images")

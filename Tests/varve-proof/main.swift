@@ -21,6 +21,9 @@ case "faults":
 case "images":
     Report.finish(
         proof, seed: seed, Proofs.images(count: options.number("count") ?? 100_000, seed: seed))
+case "interleavings":
+    Report.finish(
+        proof, seed: seed, Proofs.interleavings(count: options.number("count") ?? 2000, seed: seed))
 case "kills":
     let kills = Kills(
         count: options.number("count") ?? 10_000, seed: seed,
