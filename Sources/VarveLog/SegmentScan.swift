@@ -176,6 +176,7 @@ struct SegmentScan {
                 return end
             }
         }
-        return try scanner.nextBatch(from: position + 1, offsets: next..<bounds.limit)
+        return try scanner.nextBatch(
+            from: position + 1, offsets: next..<max(next, bounds.limit))
     }
 }

@@ -1,6 +1,7 @@
 import Testing
 import VarveLog
 import VarvePlatform
+import VarveProof
 import VarveRecords
 import VarveSimulation
 
@@ -75,5 +76,28 @@ import VarveSimulation
                 [[24]], timestamp: fixture.now, producerID: 7, epoch: 0, sequence: 24),
             now: fixture.now)
         #expect(next.baseOffset == 24, "its producer goes on")
+    }
+
+    /// Somebody puts a segment's file where another one has its offsets, and bytes behind that.
+    @Test(arguments: [true, false])
+    func aSegmentThatDoesNotBelongThereIsReported(readsEverything: Bool) throws {
+        var fixture = try LogFixture()
+        try fixture.appendFourToASegment(10)
+        try fixture.stop()
+        let stray = try fixture.disk.open(fixture.path(18, "log"), .create)
+        try fixture.disk.contents(fixture.path(8, "log"))!.withUnsafeBytes {
+            try stray.write($0, at: 0)
+        }
+        let last = try #require(fixture.disk.contents(fixture.path(16, "log")))
+        fixture.disk.setContents(
+            fixture.path(16, "log"), last + [UInt8](repeating: 0xA5, count: 300))
+        var options = LogFixture.options()
+        options.readsEverything = readsEverything
+        try fixture.reopen(options: options)
+        #expect(fixture.log.isOnline)
+        #expect(!fixture.report.damages.isEmpty)
+        let found = fixture.log.readableBatches().found.keys.sorted()
+        #expect(found.prefix(9) == [0, 2, 4, 6, 8, 10, 12, 14, 16])
+        #expect(fixture.log.endOffset >= 20)
     }
 }
