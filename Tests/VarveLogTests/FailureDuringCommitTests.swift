@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 import VarveLog
 import VarvePlatform
@@ -80,17 +81,21 @@ import VarveSimulation
         #expect(!log.isOnline)
         let path = fixture.path(0, "log")
         let second = Lock<NamedThread?>(nil)
-        let (isFirstDone, isAsked, isAcknowledged) = (Lock(false), Lock(false), Lock(false))
+        let secondThread = Lock<pthread_t?>(nil)
+        let (isAsked, isAcknowledged) = (Lock(false), Lock(false))
         disk.beginLog()
         disk.setObserver {
             if second.withLock({ $0 == nil }) {
                 guard disk.operationLog.last?.hasSuffix("fdatasync \(path)") == true
                 else { return }
-                let thread = NamedThread("second") { _ = try? log.reopen(now: now) }
+                let thread = NamedThread("second") {
+                    secondThread.withLock { $0 = pthread_self() }
+                    _ = try? log.reopen(now: now)
+                }
                 second.withLock { $0 = thread }
                 // So that it waits for the first one.
-                _ = isFirstDone.wait(timeoutMilliseconds: 100) { $0 ? true : nil }
-            } else if isFirstDone.withLock({ $0 }) {
+                usleep(100_000)
+            } else if secondThread.withLock({ $0 }) == pthread_self() {
                 guard !isAsked.withLock({ isAsked in
                     defer { isAsked = true }
                     return isAsked
@@ -103,7 +108,6 @@ import VarveSimulation
             }
         }
         _ = try log.reopen(now: now)
-        isFirstDone.withLock { $0 = true }
         second.withLock { $0 }!.join()
         disk.setObserver(nil)
         #expect(isAsked.withLock { $0 } && log.isOnline)
