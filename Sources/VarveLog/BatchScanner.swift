@@ -67,7 +67,10 @@ struct BatchScanner {
         var contentEnd = size
         search: while contentEnd > position {
             let from = max(position, contentEnd - Int64(window.count))
-            for byte in try bytes(at: from, Int(contentEnd - from)).reversed() {
+            let piece = try bytes(at: from, Int(contentEnd - from))
+            // (Somebody may have cut the file since it was measured.)
+            contentEnd = from + Int64(piece.count)
+            for byte in piece.reversed() {
                 if byte != 0 { break search }
                 contentEnd -= 1
             }

@@ -119,4 +119,15 @@ import VarveSimulation
         #expect(found.passes == 1)
         #expect(disk.count(of: .read) - reads <= 4, "each byte is read once")
     }
+
+    /// Somebody cuts a file after it was measured, as a broker does under a verification.
+    @Test(arguments: [100, 150, 3 << 20] as [Int64])
+    func theZerosOfAFileThatWasCutHaveAnEnd(size: Int64) throws {
+        let file = try file([1, 2] + [UInt8](repeating: 0, count: 98), SimulatedDisk(seed: 1))
+        let ends = try BatchScanner.withWindow { window in
+            var scanner = BatchScanner(file: file, size: size, window: window)
+            return [try scanner.end(of: 0), try scanner.end(of: 10), try scanner.end(of: 99)]
+        }
+        #expect(ends == [2, 10, 99])
+    }
 }
