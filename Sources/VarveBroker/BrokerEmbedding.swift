@@ -68,26 +68,26 @@ extension Broker {
     public func append(
         topic: String, partition: Int = 0, records: [BrokerRecord]
     ) throws(BrokerError) -> Int64 {
-        let (log, result) = try appendToCache(topic, partition, records)
+        let appended = try appendToCache(topic, partition, records)
         let outcome = Lock<LogError??>(nil)
-        log.whenDurable(result) { error in
+        appended.whenDurable { error in
             outcome.withLock { $0 = .some(error) }
             outcome.signal()
         }
         if let error = outcome.wait({ $0 })! { throw BrokerError(error) }
-        return result.baseOffset
+        return appended.result.baseOffset
     }
 
     /// The same for async callers: waits without a thread.
     public func append(
         topic: String, partition: Int = 0, records: [BrokerRecord]
     ) async throws(BrokerError) -> Int64 {
-        let (log, result) = try appendToCache(topic, partition, records)
+        let appended = try appendToCache(topic, partition, records)
         let failure: LogError? = await withCheckedContinuation { continuation in
-            log.whenDurable(result) { continuation.resume(returning: $0) }
+            appended.whenDurable { continuation.resume(returning: $0) }
         }
         if let failure { throw BrokerError(failure) }
-        return result.baseOffset
+        return appended.result.baseOffset
     }
 
     /// Reads durable records from `offset` on: whole batches up to about `bytesMax` bytes, at
@@ -131,7 +131,7 @@ extension Broker {
 
     private func appendToCache(
         _ topic: String, _ partition: Int, _ records: [BrokerRecord]
-    ) throws(BrokerError) -> (PartitionLog, AppendResult) {
+    ) throws(BrokerError) -> AppendedBatch {
         let log = try log(topic, partition)
         guard !records.isEmpty else { throw .invalid("no records to append") }
         let state = try state()
@@ -154,7 +154,7 @@ extension Broker {
             throw .invalid("\(error)")
         }
         do throws(LogError) {
-            return (log, try log.append(batch, now: now))
+            return AppendedBatch(log: log, result: try log.append(batch, now: now))
         } catch {
             throw BrokerError(error)
         }

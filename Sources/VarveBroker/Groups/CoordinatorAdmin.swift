@@ -98,7 +98,7 @@ extension GroupCoordinator {
         if let error = unavailability(of: groupID) { return completion(error) }
         guard let entry = entry(of: groupID) else { return completion(.groupIdNotFound) }
         let outcome = act(on: entry) {
-            state, time, _ -> Result<OffsetStore.Appended?, GroupFailure> in
+            state, time, _ -> Result<AppendedBatch?, GroupFailure> in
             switch state.group.state {
             case .dead: return .failure(GroupFailure(code: .groupIdNotFound))
             case .preparingRebalance, .completingRebalance, .stable:
@@ -121,7 +121,7 @@ extension GroupCoordinator {
     /// Appends tombstones for everything the group has in `__consumer_offsets`.
     func removeGroup(
         _ entry: GroupEntry, _ state: inout GroupEntry.State, at time: GroupTime
-    ) -> Result<OffsetStore.Appended?, GroupFailure> {
+    ) -> Result<AppendedBatch?, GroupFailure> {
         var changes: [GroupEntry.State.Change] = []
         for (topic, partitions) in state.partitionsInLog {
             for partition in partitions {

@@ -46,7 +46,7 @@ extension GroupCoordinator {
     ) {
         if let error = unavailability(of: groupID) { return completion(error) }
         let outcome = act(on: groupID, isMade: committer.generation < 0) {
-            state, time, _ -> Result<OffsetStore.Appended?, GroupFailure> in
+            state, time, _ -> Result<AppendedBatch?, GroupFailure> in
             if let error = state.commitError(committer, at: time) {
                 return .failure(GroupFailure(code: error))
             }
@@ -84,7 +84,7 @@ extension GroupCoordinator {
         if let error = unavailability(of: groupID) { return completion(error, []) }
         var answers: [ErrorCode] = []
         let outcome = act(on: groupID) {
-            state, time, _ -> Result<OffsetStore.Appended?, GroupFailure> in
+            state, time, _ -> Result<AppendedBatch?, GroupFailure> in
             let group = state.group
             if !group.members.isEmpty && group.protocolType != Group.consumerProtocolType {
                 return .failure(GroupFailure(code: .nonEmptyGroup))
@@ -139,7 +139,7 @@ extension GroupCoordinator {
     func change(
         _ changes: [GroupEntry.State.Change], of groupID: String,
         _ state: inout GroupEntry.State, at time: GroupTime, deletesGroup: Bool = false
-    ) -> Result<OffsetStore.Appended?, GroupFailure> {
+    ) -> Result<AppendedBatch?, GroupFailure> {
         if changes.isEmpty && !deletesGroup { return .success(nil) }
         do {
             var records = GroupRecords(group: groupID, now: time.wall)
@@ -170,10 +170,10 @@ extension GroupCoordinator {
 
     /// Waits until what was appended is durable, makes it visible, and then answers.
     func settle(
-        _ appended: OffsetStore.Appended, of groupID: String,
+        _ appended: AppendedBatch, of groupID: String,
         _ completion: @escaping @Sendable (ErrorCode) -> Void
     ) {
-        appended.log.whenDurable(appended.result) { [self] error in
+        appended.whenDurable { [self] error in
             _ = act(on: groupID) { state, _, _ in
                 if error == nil { state.durable(appended.end) } else { state.lost(appended.end) }
             }

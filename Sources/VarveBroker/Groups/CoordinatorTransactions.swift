@@ -21,7 +21,7 @@ extension GroupCoordinator {
     ) {
         if let error = unavailability(of: groupID) { return completion(error) }
         let outcome = act(on: groupID, isMade: committer.generation < 0) {
-            state, time, _ -> Result<OffsetStore.Appended?, GroupFailure> in
+            state, time, _ -> Result<AppendedBatch?, GroupFailure> in
             if let error = state.commitError(committer, isTransactional: true, at: time) {
                 return .failure(GroupFailure(code: error))
             }
@@ -35,7 +35,7 @@ extension GroupCoordinator {
         case .failure(let failure): completion(failure.code)
         case .success(nil): completion(.none)
         case .success(let appended?):
-            appended.log.whenDurable(appended.result) { error in
+            appended.whenDurable { error in
                 completion(error.map(OffsetStore.errorCode) ?? .none)
             }
         }
@@ -44,7 +44,7 @@ extension GroupCoordinator {
     private func append(
         _ changes: [GroupEntry.State.Change], of groupID: String, in producer: ProducerIdentity,
         _ state: inout GroupEntry.State, at time: GroupTime
-    ) -> Result<OffsetStore.Appended?, GroupFailure> {
+    ) -> Result<AppendedBatch?, GroupFailure> {
         if changes.isEmpty { return .success(nil) }
         do {
             var records = GroupRecords(group: groupID, now: time.wall, isTransactional: true)

@@ -4,7 +4,7 @@ internal import VarveWire
 /// What is left to do once a group's lock is free.
 struct GroupOutbox {
     struct Stored {
-        let appended: OffsetStore.Appended
+        let appended: AppendedBatch
         let purpose: GroupStorePurpose
     }
 
@@ -15,7 +15,7 @@ struct GroupOutbox {
     func send(_ stored: @escaping @Sendable (Stored, ErrorCode?) -> Void) {
         for answer in answers { answer() }
         for store in stores {
-            store.appended.log.whenDurable(store.appended.result) { error in
+            store.appended.whenDurable { error in
                 stored(store, error.map(OffsetStore.errorCode))
             }
         }

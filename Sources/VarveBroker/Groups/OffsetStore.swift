@@ -54,14 +54,6 @@ final class OffsetStore: Sendable {
         return topic.partitions[Self.partition(of: group, count: topic.partitions.count)]
     }
 
-    /// What was appended and is not durable yet.
-    struct Appended {
-        let log: PartitionLog
-        let result: AppendResult
-        /// The offset behind the last record.
-        var end: Int64 { result.nextOffset }
-    }
-
     /// Appends the group's records as one batch, to the page cache only.
     /// - Parameter producer: whose transaction they are part of. One call at a time for each: the
     ///   batch gets the producer's next sequence number here.
@@ -69,7 +61,7 @@ final class OffsetStore: Sendable {
     func append(
         _ records: inout GroupRecords, of group: String, in producer: ProducerIdentity? = nil,
         now: Int64
-    ) throws(LogError) -> Appended {
+    ) throws(LogError) -> AppendedBatch {
         let log = try log(of: group, now: now)
         let batch: ByteSlice
         do throws(RecordError) {
@@ -82,8 +74,7 @@ final class OffsetStore: Sendable {
         } catch {
             throw .badBatch(error)
         }
-        let result = try log.append(batch, now: now)
-        return Appended(log: log, result: result)
+        return AppendedBatch(log: log, result: try log.append(batch, now: now))
     }
 
     /// What a client is told when the log did not take its records. Source: Kafka's

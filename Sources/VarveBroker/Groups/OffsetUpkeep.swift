@@ -37,7 +37,7 @@ extension GroupCoordinator {
     package func expireOffsets(at time: GroupTime) {
         for entry in entries {
             let outcome = act(on: entry) {
-                state, _, _ -> Result<OffsetStore.Appended?, GroupFailure> in
+                state, _, _ -> Result<AppendedBatch?, GroupFailure> in
                 guard state.group.state != .dead, state.pending.isEmpty,
                     state.transactional.isEmpty
                 else {

@@ -43,7 +43,7 @@ enum ProduceHandler: RequestHandler {
     ) -> Reply<ProduceResponse> {
         var response = ProduceResponse()
         response.responses.reserveCapacity(request.topicData.count)
-        var appended: [Appended] = []
+        var appended: [(AppendedBatch, Place)] = []
         var failure: ErrorCode = .none
         for topic in request.topicData {
             var outcome = ProduceResponse.Topic()
@@ -58,9 +58,7 @@ enum ProduceHandler: RequestHandler {
                 let result = append(
                     partition, to: target, in: request.transactionalId, refusal: refusal,
                     context: context)
-                if let (log, result) = result.appended {
-                    appended.append(Appended(log: log, result: result, place: place))
-                }
+                if let batch = result.appended { appended.append((batch, place)) }
                 if result.outcome.errorCode != .none {
                     failure = result.outcome.errorCode
                     context.broker.metrics.produceErrors.add()
@@ -77,8 +75,8 @@ enum ProduceHandler: RequestHandler {
         let pending = PendingProduce(
             response: response, remaining: appended.count,
             slot: context.slot(ProduceRequest.self))
-        for part in appended {
-            part.log.whenDurable(part.result) { error in pending.done(part.place, error) }
+        for (batch, place) in appended {
+            batch.whenDurable { error in pending.done(place, error) }
         }
         return .later
     }
@@ -87,12 +85,6 @@ enum ProduceHandler: RequestHandler {
     fileprivate struct Place {
         let topic: Int
         let partition: Int
-    }
-
-    private struct Appended {
-        let log: PartitionLog
-        let result: AppendResult
-        let place: Place
     }
 
     private static func resolve(
@@ -122,13 +114,11 @@ enum ProduceHandler: RequestHandler {
     private static func append(
         _ partition: ProduceRequest.Partition, to target: NamedTopic, in transactionalID: String?,
         refusal: ErrorCode?, context: RequestContext
-    ) -> (outcome: Outcome, appended: (PartitionLog, AppendResult)?) {
+    ) -> (outcome: Outcome, appended: AppendedBatch?) {
         var outcome = Outcome()
         outcome.index = partition.index
         outcome.baseOffset = -1
-        func refuse(
-            _ code: ErrorCode, _ text: String? = nil
-        ) -> (Outcome, (PartitionLog, AppendResult)?) {
+        func refuse(_ code: ErrorCode, _ text: String? = nil) -> (Outcome, AppendedBatch?) {
             outcome.errorCode = code
             outcome.errorMessage = text
             return (outcome, nil)
@@ -189,7 +179,7 @@ enum ProduceHandler: RequestHandler {
                 broker.metrics.recordsAppended.add(
                     Int(result.lastOffset - result.baseOffset + 1))
             }
-            return (outcome, (log, result))
+            return (outcome, AppendedBatch(log: log, result: result))
         } catch {
             if case .io = error {
                 broker.logger.error(

@@ -55,11 +55,11 @@ extension TransactionCoordinator {
                 let marker = try append(
                     TransactionMarker(isCommit: commits, coordinatorEpoch: coordinatorEpoch),
                     of: producer, to: log, takesAnyEpoch: coordinatorEpoch < 0)
-                log.whenDurable(marker.result) { [self] error in
+                marker.whenDurable { [self] error in
                     if error == nil && partition.topic == BrokerState.offsetsTopic {
                         groups.endTransaction(
                             of: producer.id, in: Int(partition.index), commits: commits,
-                            end: marker.result.nextOffset)
+                            end: marker.end)
                     }
                     completion(error.map { ErrorCode($0) } ?? .none)
                 }

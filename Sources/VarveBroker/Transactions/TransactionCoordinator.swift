@@ -201,7 +201,7 @@ package final class TransactionCoordinator: Sendable {
     func whenStored(
         _ entry: TransactionEntry, _ completion: @escaping @Sendable (TransactionFailure?) -> Void
     ) {
-        let stored = entry.state.withLock { state -> TransactionStore.Appended?? in
+        let stored = entry.state.withLock { state -> AppendedBatch?? in
             state.isDropped ? nil : .some(state.stored)
         }
         guard let stored else {
@@ -209,7 +209,7 @@ package final class TransactionCoordinator: Sendable {
         }
         // What was read at the start is durable.
         guard let stored else { return completion(nil) }
-        stored.log.whenDurable(stored.result) { [self] error in
+        stored.whenDurable { [self] error in
             guard let error else { return completion(nil) }
             run { [self] in lose(entry.partition, "\(error)") }
             completion(TransactionFailure(.coordinatorNotAvailable, "\(error)"))

@@ -36,11 +36,9 @@ extension TransactionCoordinator {
                     markerSettled(entry, transaction, partition, nil)
                     continue
                 }
-                marker.log.whenDurable(marker.result) { [self] error in
+                marker.whenDurable { [self] error in
                     run { [self] in
-                        if error == nil {
-                            ended(transaction, in: partition, at: marker.result.nextOffset)
-                        }
+                        if error == nil { ended(transaction, in: partition, at: marker.end) }
                         markerSettled(entry, transaction, partition, error)
                     }
                 }
@@ -55,7 +53,7 @@ extension TransactionCoordinator {
     /// nothing to end: the topic was deleted.
     func writeMarker(
         of producer: ProducerIdentity, commits: Bool, into partition: TransactionPartition
-    ) throws(LogError) -> TransactionStore.Appended? {
+    ) throws(LogError) -> AppendedBatch? {
         guard let log = directory.topic(partition.topic)?.partition(partition.index) else {
             return nil
         }
@@ -87,12 +85,12 @@ extension TransactionCoordinator {
     func append(
         _ marker: TransactionMarker, of producer: ProducerIdentity, to log: PartitionLog,
         takesAnyEpoch: Bool
-    ) throws(LogError) -> TransactionStore.Appended {
+    ) throws(LogError) -> AppendedBatch {
         var marker = marker
         do throws(LogError) {
             let result = try log.appendMarker(
                 marker, producerID: producer.id, epoch: producer.epoch, now: now)
-            return TransactionStore.Appended(log: log, result: result)
+            return AppendedBatch(log: log, result: result)
         } catch {
             guard takesAnyEpoch, case .coordinatorFenced(let current, _) = error else {
                 throw error
@@ -101,7 +99,7 @@ extension TransactionCoordinator {
         }
         let result = try log.appendMarker(
             marker, producerID: producer.id, epoch: producer.epoch, now: now)
-        return TransactionStore.Appended(log: log, result: result)
+        return AppendedBatch(log: log, result: result)
     }
 
     /// The marker is durable: offsets that the transaction committed count, or are forgotten.

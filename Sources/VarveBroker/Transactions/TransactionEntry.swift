@@ -17,7 +17,7 @@ final class TransactionEntry: Sendable {
         /// The latest that was appended, durable or not.
         var transaction: Transaction
         /// Where its record ends.
-        var stored: TransactionStore.Appended?
+        var stored: AppendedBatch?
         /// Partitions of the open transaction whose record is durable: only these are written to,
         /// since after a crash nobody would end the transaction in others.
         var storedPartitions: Set<TransactionPartition> = []

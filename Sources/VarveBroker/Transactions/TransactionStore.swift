@@ -43,17 +43,11 @@ final class TransactionStore: Sendable {
         OffsetStore.partition(of: id, count: topic?.partitions.count ?? settings.partitions)
     }
 
-    /// What was appended and is not durable yet.
-    struct Appended {
-        let log: PartitionLog
-        let result: AppendResult
-    }
-
     /// Appends how the id stands, or that it is forgotten (nil): to the page cache only.
     /// - Throws: what `PartitionLog.append` does; nothing was appended then.
     func append(
         _ id: String, _ value: TransactionValue?, now: Int64
-    ) throws(LogError) -> Appended {
+    ) throws(LogError) -> AppendedBatch {
         let batch: ByteSlice
         do {
             var builder = RecordBatchBuilder()
@@ -64,8 +58,7 @@ final class TransactionStore: Sendable {
             throw .invalidRecord("the transaction \(id) cannot be written: \(error)")
         }
         let log = try makeTopic(now: now).partitions[partition(of: id)]
-        let result = try log.append(batch, now: now)
-        return Appended(log: log, result: result)
+        return AppendedBatch(log: log, result: try log.append(batch, now: now))
     }
 }
 

@@ -93,7 +93,7 @@ extension TransactionCoordinator {
     /// Forgets ids that nobody used for `transactional.id.expiration.ms`.
     func forgetUnused() {
         for entry in entries {
-            let stored = entry.state.withLock { state -> TransactionStore.Appended? in
+            let stored = entry.state.withLock { state -> AppendedBatch? in
                 guard !state.isDropped,
                     state.transaction.isUnused(for: settings.idExpiry, at: now)
                 else { return nil }
@@ -108,7 +108,7 @@ extension TransactionCoordinator {
             }
             guard let stored else { continue }
             table.withLock { if $0.entries[entry.id] === entry { $0.entries[entry.id] = nil } }
-            stored.log.whenDurable(stored.result) { [self] error in
+            stored.whenDurable { [self] error in
                 guard let error else { return }
                 run { [self] in lose(entry.partition, "\(error)") }
             }
