@@ -7,13 +7,17 @@ extension PartitionLog {
     package func whenDurable(
         _ appended: AppendResult, _ completion: @escaping @Sendable (LogError?) -> Void
     ) {
-        whenDurable(appended.nextOffset, life: appended.life, completion)
+        awaitDurable(appended.nextOffset, in: appended.life, completion)
     }
 
     /// The same for everything below `end`, whatever that is by then.
+    package func whenDurable(_ end: Int64, _ completion: @escaping @Sendable (LogError?) -> Void) {
+        awaitDurable(end, in: nil, completion)
+    }
+
     /// - Parameter life: which one of the partition it is about; nil for the present one.
-    package func whenDurable(
-        _ end: Int64, life: Int? = nil, _ completion: @escaping @Sendable (LogError?) -> Void
+    private func awaitDurable(
+        _ end: Int64, in life: Int?, _ completion: @escaping @Sendable (LogError?) -> Void
     ) {
         let answer: LogError?? = state.withLock { state in
             if let failure = failure(of: state) { return .some(failure) }

@@ -42,8 +42,7 @@ struct DurableMark: Equatable, Sendable {
         writer.uint32((isCleanStop ? 1 : 0) | Self.hasID)
         writer.uint32(0)
         segment.write(to: &writer)
-        writer.int64(Int64(bitPattern: topicID.high))
-        writer.int64(Int64(bitPattern: topicID.low))
+        writer.uniqueID(topicID)
         let checksum = writer.withUnsafeBytes { CRC32C.checksum($0) }
         writer.uint32(checksum)
         writer.bytes([UInt8](repeating: 0, count: Self.slotBytes - writer.count))
@@ -87,9 +86,7 @@ struct DurableMark: Equatable, Sendable {
             var checkedBytes = Self.idBytesAt
             if flags & Self.hasID != 0 {
                 checkedBytes += Self.idBytes
-                topicID = UniqueID(
-                    high: UInt64(bitPattern: try reader.int64()),
-                    low: UInt64(bitPattern: try reader.int64()))
+                topicID = try reader.uniqueID()
             }
             let found = bytes[..<checkedBytes].withUnsafeBytes { CRC32C.checksum($0) }
             guard try reader.uint32() == found else { return nil }

@@ -55,3 +55,18 @@ package struct UniqueID: Hashable, Sendable, CustomStringConvertible {
         self.init(high: high, low: low)
     }
 }
+
+extension ByteWriter {
+    /// 16 bytes, big-endian, as on Kafka's wire.
+    package mutating func uniqueID(_ id: UniqueID) {
+        int64(Int64(bitPattern: id.high))
+        int64(Int64(bitPattern: id.low))
+    }
+}
+
+extension ByteReader {
+    package mutating func uniqueID() throws(ByteReadError) -> UniqueID {
+        UniqueID(
+            high: UInt64(bitPattern: try int64()), low: UInt64(bitPattern: try int64()))
+    }
+}

@@ -80,11 +80,7 @@ package struct WireDecoder: WireCoder {
     }
 
     package mutating func uuid(_ value: inout UniqueID) throws(WireError) {
-        var high: Int64 = 0
-        var low: Int64 = 0
-        try int64(&high)
-        try int64(&low)
-        value = UniqueID(high: UInt64(bitPattern: high), low: UInt64(bitPattern: low))
+        value = try read { r throws(ByteReadError) in try r.uniqueID() }
     }
 
     package mutating func string(_ value: inout String) throws(WireError) {

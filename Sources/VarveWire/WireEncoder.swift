@@ -82,8 +82,7 @@ package struct WireEncoder: WireCoder {
     }
 
     package mutating func uuid(_ value: inout UniqueID) throws(WireError) {
-        writer.int64(Int64(bitPattern: value.high))
-        writer.int64(Int64(bitPattern: value.low))
+        writer.uniqueID(value)
     }
 
     package mutating func string(_ value: inout String) throws(WireError) {

@@ -5,20 +5,6 @@ import VarveSimulation
 
 /// What comes while a commit is under way, its sync done and nobody told yet.
 @Suite struct BesideACommitTests {
-    /// Runs `body` once, behind the next operation that changes the disk.
-    private static func behindTheNextChange(
-        of disk: SimulatedDisk, _ body: @escaping @Sendable () throws -> Void
-    ) {
-        let isFirst = Lock(true)
-        disk.setObserver {
-            guard isFirst.withLock({ isFirst in
-                defer { isFirst = false }
-                return isFirst
-            }) else { return }
-            #expect(throws: Never.self) { try body() }
-        }
-    }
-
     /// The append that comes in between stays in the segment, or begins the next one.
     @Test(arguments: [10, 700])
     func whatIsAcknowledgedIsOnTheDiskAtThatMoment(valueBytes: Int) throws {
@@ -44,7 +30,7 @@ import VarveSimulation
             }
         }
         try append()
-        Self.behindTheNextChange(of: disk, append)
+        disk.once(append)
         fixture.directory.commitNow()
         disk.setObserver(nil)
         #expect(survived.withLock { $0 } == [1, 2])
@@ -62,7 +48,7 @@ import VarveSimulation
         // The commit will write a mark, and has made up its mind about it before the trim.
         fixture.directory.tick(now: fixture.now + 60_000)
         let (disk, now) = (fixture.disk, fixture.now)
-        Self.behindTheNextChange(of: disk) { _ = try log.trim(to: 1, now: now) }
+        disk.once { _ = try log.trim(to: 1, now: now) }
         fixture.directory.commitNow()
         disk.setObserver(nil)
         #expect(log.startOffset == 1)

@@ -16,13 +16,8 @@ import VarveSimulation
         log.whenDurable(2) { error in told.withLock { $0.append(error) } }
         let disk = fixture.disk
         let now = fixture.now
-        let isFirst = Lock(true)
         // The first change that the commit makes is its sync.
-        disk.setObserver {
-            guard isFirst.withLock({ isFirst in
-                defer { isFirst = false }
-                return isFirst
-            }) else { return }
+        disk.once {
             disk.fail(.init(operation: 0, errno: SystemError.eio, isLasting: true), only: [.write])
             #expect(throws: LogError.self) {
                 try log.append(Batches.batch([[1]], timestamp: now), now: now)
@@ -80,7 +75,7 @@ import VarveSimulation
         disk.fail(nil)
         #expect(!log.isOnline)
         let path = fixture.path(0, "log")
-        let second = Lock<NamedThread?>(nil)
+        let (second, committer) = (Lock<NamedThread?>(nil), Lock<NamedThread?>(nil))
         let secondThread = Lock<pthread_t?>(nil)
         let (isAsked, isAcknowledged) = (Lock(false), Lock(false))
         disk.beginLog()
@@ -100,15 +95,22 @@ import VarveSimulation
                     defer { isAsked = true }
                     return isAsked
                 }) else { return }
-                // A producer meets the second one in the middle.
+                // A producer meets the second one in the middle, and is acknowledged.
                 let batch = Batches.batch([Array("between".utf8)], timestamp: now)
                 guard let appended = try? log.append(batch, now: now) else { return }
-                log.whenDurable(appended) { error in isAcknowledged.withLock { $0 = error == nil } }
-                directory.commitNow()
+                log.whenDurable(appended) { error in
+                    isAcknowledged.withLock { $0 = error == nil }
+                    isAcknowledged.signal()
+                }
+                // What the commit writes behind has to wait for the second one.
+                let thread = NamedThread("committer") { directory.commitNow() }
+                committer.withLock { $0 = thread }
+                _ = isAcknowledged.wait(timeoutMilliseconds: 1000) { $0 ? true : nil }
             }
         }
         _ = try log.reopen(now: now)
         second.withLock { $0 }!.join()
+        committer.withLock { $0 }?.join()
         disk.setObserver(nil)
         #expect(isAsked.withLock { $0 } && log.isOnline)
         let expected = isAcknowledged.withLock { $0 } ? ["before", "between"] : ["before"]

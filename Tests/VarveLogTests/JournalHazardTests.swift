@@ -32,8 +32,7 @@ import VarveSimulation
         fields.uint32(6)
         fields.uint32(UInt32(batch.count))
         fields.int32(0)  // partition
-        fields.int64(Int64(bitPattern: topicID.high))
-        fields.int64(Int64(bitPattern: topicID.low))
+        fields.uniqueID(topicID)
         fields.int64(0)  // base of the segment
         fields.int64(Int64(position))
         fields.int64(3)  // next offset
@@ -455,20 +454,8 @@ import VarveSimulation
         #expect(world.disk.damage(path, at: second + 65))
         let (disk, directory) = (world.disk, world.directory)
         let others = world.partitions.dropFirst()
-        disk.beginLog()
-        let isDone = Lock(false)
-        disk.setObserver {
-            guard disk.operationLog.last?.hasSuffix("fdatasync \(path)") == true,
-                !isDone.withLock({ isDone in
-                    defer { isDone = true }
-                    return isDone
-                })
-            else { return }
-            do {
-                for log in others { try Self.append(Array("second 9".utf8), to: log) }
-            } catch {
-                Issue.record(error)
-            }
+        let isDone = disk.once(behind: "fdatasync \(path)") {
+            for log in others { try Self.append(Array("second 9".utf8), to: log) }
             directory.commitNow()
         }
         _ = try world.partitions[0].reopen(now: Self.now)

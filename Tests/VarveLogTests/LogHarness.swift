@@ -133,3 +133,25 @@ struct LogFixture {
             .map { $0.value?.string ?? "null" }
     }
 }
+
+extension SimulatedDisk {
+    /// Runs `body` once, behind the next operation that changes something, on its thread; or, given
+    /// `call`, behind the next of these that ends so in the log of operations, which begins anew.
+    /// - Returns: whether it has.
+    @discardableResult
+    func once(
+        behind call: String? = nil, _ body: @escaping @Sendable () throws -> Void
+    ) -> Lock<Bool> {
+        if call != nil { beginLog() }
+        let isDone = Lock(false)
+        setObserver { [weak self] in
+            if let call, self?.operationLog.last?.hasSuffix(call) != true { return }
+            guard !isDone.withLock({ isDone in
+                defer { isDone = true }
+                return isDone
+            }) else { return }
+            #expect(throws: Never.self) { try body() }
+        }
+        return isDone
+    }
+}

@@ -371,14 +371,13 @@ final class Journal: Sendable {
         }
         guard let index else { return ByteSlice() }
         let file = try disk.open(path + "/" + Self.fileNames[index], .read)
-        let count = JournalEntry.headBytes + entry.head.topic.utf8.count + entry.batches.count
-        let start = entry.batches.upperBound - Int64(count)
-        let bytes = try ByteSlice(filling: count) { (buffer) throws(SystemError) in
-            try file.read(into: buffer, at: start)
+        let range = entry.range
+        let bytes = try ByteSlice(filling: range.count) { (buffer) throws(SystemError) in
+            try file.read(into: buffer, at: range.lowerBound)
         }
-        let there = bytes.withUnsafeBytes { JournalEntry($0, at: start) }
+        let there = bytes.withUnsafeBytes { JournalEntry($0, at: range.lowerBound) }
         guard there?.head.file == entry.head.file else { return ByteSlice() }
-        return bytes[(count - entry.batches.count)...]
+        return bytes[(range.count - entry.batches.count)...]
     }
 
     /// The id of a topic whose description was lost.

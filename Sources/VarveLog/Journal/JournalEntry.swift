@@ -28,6 +28,11 @@ struct JournalEntry: Sendable {
     /// Where its batches stand in the journal file.
     let batches: Range<Int64>
 
+    /// Where it stands itself, but for the zeros behind it.
+    var range: Range<Int64> {
+        batches.lowerBound - Int64(Self.headBytes + head.topic.utf8.count)..<batches.upperBound
+    }
+
     /// What an entry says of its batches.
     struct Head: Sendable {
         let topic: String
@@ -64,8 +69,7 @@ struct JournalEntry: Sendable {
         writer.uint32(UInt32(nameBytes))
         writer.uint32(UInt32(head.batchBytes))
         writer.int32(head.partition)
-        writer.int64(Int64(bitPattern: head.topicID.high))
-        writer.int64(Int64(bitPattern: head.topicID.low))
+        writer.uniqueID(head.topicID)
         writer.int64(head.segmentBase)
         writer.int64(head.position)
         writer.int64(head.nextOffset)
@@ -108,9 +112,7 @@ struct JournalEntry: Sendable {
             let nameBytes = Int(try reader.uint32())
             let batchBytes = Int(try reader.uint32())
             let partition = try reader.int32()
-            let topicID = UniqueID(
-                high: UInt64(bitPattern: try reader.int64()),
-                low: UInt64(bitPattern: try reader.int64()))
+            let topicID = try reader.uniqueID()
             let segmentBase = try reader.int64()
             let segmentPosition = try reader.int64()
             let nextOffset = try reader.int64()
