@@ -184,7 +184,7 @@ final class CleaningWorld {
         unanswered = nil
         model.require(!result.isDuplicate, "\(context): a new batch was taken for a retry")
         model.appended(records, header, at: result.baseOffset, now)
-        awaitDurable(result.lastOffset + 1)
+        awaitDurable(result.nextOffset)
         if id >= 0, generator.chance(1, in: 4) {
             let again = try log.append(batch, now: now)
             model.require(
@@ -213,7 +213,7 @@ final class CleaningWorld {
         unanswered = nil
         model.appended(
             records, header, at: result.baseOffset, now, isCommit: marker.isCommit)
-        awaitDurable(result.lastOffset + 1)
+        awaitDurable(result.nextOffset)
         count("transactions ended")
     }
 

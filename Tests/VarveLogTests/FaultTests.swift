@@ -216,7 +216,7 @@ struct FaultWorkload {
         model.appending(batch, at: result.baseOffset)
         log.whenDurable(result) { [acknowledged] error in
             if error == nil {
-                acknowledged.withLock { $0 = max($0, result.lastOffset + 1) }
+                acknowledged.withLock { $0 = max($0, result.nextOffset) }
             }
         }
         if generator.chance(2, in: 3) { directory.commitNow() }

@@ -197,7 +197,7 @@ import VarveSimulation
                     Batches.batch([[UInt8](repeating: 1, count: 7000)]), now: full.fixture.now)
                 {
                     offsets.whenDurable(result) { error in
-                        if error == nil { acknowledged.withLock { $0 = result.lastOffset + 1 } }
+                        if error == nil { acknowledged.withLock { $0 = result.nextOffset } }
                     }
                 }
                 full.fixture.directory.commitNow()

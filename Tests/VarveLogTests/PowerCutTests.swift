@@ -124,7 +124,7 @@ struct PowerCutWorld {
         let key = "\(name)/\(index)"
         log.whenDurable(result) { [told] error in
             guard error == nil else { return }
-            told.withLock { $0[key] = max($0[key] ?? 0, result.lastOffset + 1) }
+            told.withLock { $0[key] = max($0[key] ?? 0, result.nextOffset) }
         }
     }
 

@@ -209,7 +209,7 @@ struct TransactionWorld {
 
     private func whenDurable(_ result: AppendResult) {
         log.whenDurable(result) { [told] error in
-            if error == nil { told.withLock { $0 = max($0, result.lastOffset + 1) } }
+            if error == nil { told.withLock { $0 = max($0, result.nextOffset) } }
         }
     }
 

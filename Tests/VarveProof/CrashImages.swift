@@ -20,16 +20,12 @@ package struct CrashImages: Sendable {
     /// The most images of one run; it ends when they are made.
     package var imagesMax = Int.max
 
-    /// Of the simulated disks. The small ones tear headers of batches often.
-    static let sectorBytes = [512, 64, 16]
-
     package init() {}
 
     /// One run of the workload. `details` of the result: "nested" images, made inside recovery,
     /// "further lives", and "operations" of the workload's disk after which images were made.
     package func run(seed: UInt64) -> ProofResult {
-        let disk = SimulatedDisk(
-            seed: seed, sectorBytes: Self.sectorBytes[Int(seed % UInt64(Self.sectorBytes.count))])
+        let disk = SimulatedDisk.ofProof(seed: seed)
         let world = World(images: self, seed: seed)
         disk.setObserver { [weak disk] in
             guard let disk else { return }
@@ -193,7 +189,7 @@ package struct CrashImages: Sendable {
                     ledger.note(
                         .appended(
                             topic: log.topic, partition: partition, batch,
-                            base: result.baseOffset, next: result.lastOffset + 1))
+                            base: result.baseOffset, next: result.nextOffset))
                 }
                 let choices = choices(image, imagesPerOperation: 3).last!
                 let cut = Self.cut(image, choices)

@@ -65,18 +65,8 @@ package struct FaultLoop: Sendable {
         let wasMet = disk.faultsMet > 0
         let isOver = disk.operationCount <= operation
         disk.fail(nil)
-        var broken: [String] = []
-        var truth = ledger.withLock { $0 }
         if operation % 2 == 0 { disk.powerCut() } else { disk.kill() }
-        for round in 1...2 {
-            do {
-                let directory = try Workload.open(disk, "/data", .manual, now: Self.now)
-                broken += truth.check(directory).map { "round \(round): \($0)" }
-            } catch {
-                broken.append("round \(round): \(error)")
-            }
-            disk.powerCut(keep: 0)
-        }
+        let broken = ledger.withLock { $0.checkStarts(of: disk, now: Self.now) }
         return (isOver, wasMet, broken)
     }
 

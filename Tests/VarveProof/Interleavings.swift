@@ -25,44 +25,31 @@ package struct Interleavings: Sendable {
 
     package init() {}
 
-    /// One disk, for some lives. `count` of the result: steps; `details`: "interruptions", "faults",
-    /// "lives".
+    /// One disk, for some lives. `count` of the result: steps of the first thread; `details`:
+    /// "interruptions", each a step of another one, "faults" and "lives".
     package func run(seed: UInt64) -> ProofResult {
-        let sectorBytes = CrashImages.sectorBytes
-        let disk = SimulatedDisk(
-            seed: seed, sectorBytes: sectorBytes[Int(seed % UInt64(sectorBytes.count))])
+        let disk = SimulatedDisk.ofProof(seed: seed)
         let ledger = Lock(Ledger())
         var generator = Generator(seed: seed &+ 0xC0FFEE)
         var result = ProofResult()
-        for life in 0..<livesMax where result.violationCount == 0 {
-            let place = "seed \(seed), life \(life)"
-            let company = Company(disk, ledger, seed: generator.next(), self)
+        for number in 0..<livesMax where result.violationCount == 0 {
+            let place = "seed \(seed), life \(number)"
+            let life = Life(disk, ledger, seed: generator.next(), self)
             do {
-                result.add(try company.live(&generator, now: Self.now + Int64(life) * 1_000_000))
+                result.add(try life.run(&generator, now: Self.now + Int64(number) * 1_000_000))
             } catch {
                 result.add(violation: "\(place): no start on a healthy disk: \(error)")
             }
-            result.details["lives", default: 0] += 1
             if generator.chance(1, in: 3) { disk.kill() } else { disk.powerCut() }
-            var truth = ledger.withLock { $0 }
-            for round in 1...2 {
-                do {
-                    let directory = try Workload.open(disk, "/data", .manual, now: Self.now)
-                    for sentence in truth.check(directory) {
-                        result.add(violation: "\(place), start \(round): \(sentence)")
-                    }
-                } catch {
-                    result.add(violation: "\(place), start \(round): \(error)")
-                }
-                disk.powerCut(keep: 0)
+            for sentence in ledger.withLock({ $0.checkStarts(of: disk, now: Self.now) }) {
+                result.add(violation: "\(place), \(sentence)")
             }
-            ledger.withLock { $0 = truth }
         }
         return result
     }
 
-    /// The threads of one life.
-    private final class Company: Sendable {
+    /// From a start to a crash, and its threads.
+    private final class Life: Sendable {
         private struct State {
             var generator: Generator
             var others: [NamedThread] = []
@@ -89,7 +76,7 @@ package struct Interleavings: Sendable {
             state = Lock(State(generator: Generator(seed: seed &+ 1)))
         }
 
-        func live(_ generator: inout Generator, now: Int64) throws(LogError) -> ProofResult {
+        func run(_ generator: inout Generator, now: Int64) throws(LogError) -> ProofResult {
             let workload = try Workload(
                 disk: disk, path: "/data", commit: .manual, seed: seed, now: now
             ) { [ledger] event in ledger.withLock { $0.note(event) } }
@@ -97,12 +84,14 @@ package struct Interleavings: Sendable {
             let faultsBefore = disk.faultsMet
             let isHealthy = generator.chance(1, in: 2)
             let lastStep = generator.int(1...plan.steps)
+            var result = ProofResult()
             for step in 0..<plan.steps {
                 if step == lastStep {
                     disk.die(at: disk.operationCount + generator.int(0..<100))
                 } else if !isHealthy, generator.chance(1, in: 8) {
                     failSoon(&generator)
                 }
+                result.count += 1
                 let isAlone = generator.chance(1, in: 10)
                 if isAlone { join() }
                 state.withLock { $0.isOpen = !isAlone }
@@ -117,11 +106,9 @@ package struct Interleavings: Sendable {
             join()
             disk.setObserver(nil)
             disk.fail(nil)
-            var result = ProofResult()
-            result.count = plan.steps
             result.details = [
                 "interruptions": state.withLock { $0.interruptions },
-                "faults": disk.faultsMet - faultsBefore,
+                "faults": disk.faultsMet - faultsBefore, "lives": 1,
             ]
             return result
         }
@@ -129,10 +116,11 @@ package struct Interleavings: Sendable {
         private func failSoon(_ generator: inout Generator) {
             let errno = [SystemError.eio, SystemError.enospc, SystemError.emfile]
                 .randomElement(using: &generator)!
-            let kinds: [Set<SimulatedDisk.Kind>?] = [nil, [.sync], [.write], [.syncDirectory], [.open]]
+            let kinds: [Set<SimulatedDisk.Kind>?] = [
+                nil, [.sync], [.write], [.syncDirectory], [.open],
+            ]
             disk.fail(
-                .init(
-                    operation: disk.operationCount + generator.int(0..<40), errno: errno),
+                .init(operation: disk.operationCount + generator.int(0..<40), errno: errno),
                 only: kinds.randomElement(using: &generator)!)
         }
 

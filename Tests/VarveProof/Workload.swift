@@ -16,7 +16,7 @@ package final class Workload: Sendable {
         var isOpen = true
     }
 
-    /// What can only be done while nobody else does anything.
+    /// Who does steps at a time. Some can only be done alone.
     package enum Company: Sendable {
         case alone
         case others
@@ -159,8 +159,7 @@ package final class Workload: Sendable {
         }
         try lock.withLock { (_) throws(LogError) in
             let (batch, now) = nextBatch()
-            tell(
-                .appending(topic: log.topic, partition: partition, batch), of: log, life)
+            tell(.appending(topic: log.topic, partition: partition, batch), of: log, life)
             let result = try log.append(batch.bytes, now: now)
             tell(
                 .appended(
@@ -290,8 +289,7 @@ package final class Workload: Sendable {
         guard let (log, life) = anyPartition() else { return }
         if log.isOnline, chance(1, in: 2) { return }
         defer {
-            tell(
-                .recovered(topic: log.topic, partition: Int(log.partition)), of: log, life)
+            tell(.recovered(topic: log.topic, partition: Int(log.partition)), of: log, life)
         }
         _ = try log.reopen(now: now, readsEverything: chance(1, in: 2))
     }

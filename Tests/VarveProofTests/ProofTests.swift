@@ -43,7 +43,9 @@ import VarveSimulation
     func acknowledgedBatchesSurviveWhatHappensBesideASync(part: Int) {
         let seed = Generator.seed(for: "acknowledgedBatchesSurviveWhatHappensBesideASync \(part)")
         var result = ProofResult()
-        for run in 0..<20 { result.add(Interleavings().run(seed: seed &+ UInt64(part * 100 + run))) }
+        for run in 0..<20 {
+            result.add(Interleavings().run(seed: seed &+ UInt64(part * 100 + run)))
+        }
         expectHeld(result, atLeast: 20)
         #expect(result.details["interruptions"]! > 100)
     }

@@ -45,7 +45,7 @@ enum SickDisk {
                 journal.write(
                     .appended(
                         topic: "sick", partition: partition, batch, base: appended.baseOffset,
-                        next: appended.lastOffset + 1))
+                        next: appended.nextOffset))
                 let hadFailed = state.withLock { $0.failed[log.partition] != nil }
                 if hadFailed {
                     result.add(violation: "\(partition) took a batch after its failure")
@@ -54,7 +54,7 @@ enum SickDisk {
                     guard error == nil else { return }
                     journal.write(
                         .acknowledged(
-                            topic: "sick", partition: partition, end: appended.lastOffset + 1))
+                            topic: "sick", partition: partition, end: appended.nextOffset))
                     state.withLock { state in
                         state.acknowledged += 1
                         if let end = state.failed[log.partition], appended.lastOffset >= end {

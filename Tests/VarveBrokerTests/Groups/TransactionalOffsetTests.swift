@@ -99,7 +99,7 @@ struct TransactionalOffsetTests {
             let result = try log.appendMarker(
                 TransactionMarker(isCommit: commits, coordinatorEpoch: 0), producerID: producer.id,
                 epoch: producer.epoch, now: fixture.clock.wallMilliseconds())
-            let end = result.lastOffset + 1
+            let end = result.nextOffset
             let coordinator = fixture.coordinator
             log.whenDurable(end) { error in
                 #expect(error == nil)
