@@ -63,8 +63,16 @@ import VarveSimulation
     }
 
     /// Somebody opens a partition again that somebody else is just opening again: the second one
-    /// must not judge the files of a partition that is online.
+    /// must not judge the files of a partition that is online. A producer meets it behind each of
+    /// its operations.
     @Test func onlyOneReopensAPartitionAtATime() throws {
+        var operation = 0
+        while try reopenTwice(meetingTheSecondAt: operation) { operation += 1 }
+        #expect(operation > 3)
+    }
+
+    /// - Returns: whether the second one got so far.
+    private func reopenTwice(meetingTheSecondAt operation: Int) throws -> Bool {
         var fixture = try LogFixture()
         let log = try fixture.partition()
         try fixture.append(["before"])
@@ -77,7 +85,9 @@ import VarveSimulation
         let path = fixture.path(0, "log")
         let (second, committer) = (Lock<NamedThread?>(nil), Lock<NamedThread?>(nil))
         let secondThread = Lock<pthread_t?>(nil)
-        let (isAsked, isAcknowledged) = (Lock(false), Lock(false))
+        /// Operations of the second one.
+        let operations = Lock(0)
+        let isAcknowledged = Lock(false)
         disk.beginLog()
         disk.setObserver {
             if second.withLock({ $0 == nil }) {
@@ -89,13 +99,14 @@ import VarveSimulation
                 }
                 second.withLock { $0 = thread }
                 // So that it waits for the first one.
-                usleep(100_000)
-            } else if secondThread.withLock({ $0 }) == pthread_self() {
-                guard !isAsked.withLock({ isAsked in
-                    defer { isAsked = true }
-                    return isAsked
-                }) else { return }
-                // A producer meets the second one in the middle, and is acknowledged.
+                usleep(20_000)
+            } else if secondThread.withLock({ $0 }) == pthread_self(),
+                operations.withLock({ operations in
+                    defer { operations += 1 }
+                    return operations == operation
+                })
+            {
+                // A producer that is acknowledged.
                 let batch = Batches.batch([Array("between".utf8)], timestamp: now)
                 guard let appended = try? log.append(batch, now: now) else { return }
                 log.whenDurable(appended) { error in
@@ -112,11 +123,12 @@ import VarveSimulation
         second.withLock { $0 }!.join()
         committer.withLock { $0 }?.join()
         disk.setObserver(nil)
-        #expect(isAsked.withLock { $0 } && log.isOnline)
+        #expect(log.isOnline)
         let expected = isAcknowledged.withLock { $0 } ? ["before", "between"] : ["before"]
-        #expect(try fixture.values() == expected)
+        #expect(try fixture.values() == expected, "met behind operation \(operation)")
         disk.powerCut(keep: 0)
         try fixture.reopen()
-        #expect(try fixture.values() == expected)
+        #expect(try fixture.values() == expected, "met behind operation \(operation)")
+        return operations.withLock { $0 } > operation
     }
 }
